@@ -1,0 +1,249 @@
+//! What a node's address commits to: its logical content, laid out so that a proof can show a part of it.
+//!
+//! The entries are packed whole into zero-padded chunks of 1 KiB, the unit of BLAKE3's own tree, and the address is the
+//! keyed BLAKE3 hash of all of them. So BLAKE3's tree is a Merkle tree inside the node: one chunk and a few chaining
+//! values prove an entry. A chunk of an internal node holds at most [`CHILDREN_PER_CHUNK`] children, which keeps those
+//! parts of a proof small.
+//!
+//! ```text
+//! chunk    level u8 | entries u8 | index u16 | chunks u16 | 0 u16 | entries | zeros up to 1,024
+//! entry    field(key) field(tagged value)                       in a leaf
+//!          field(last key) hash 32 | entries below u64          in an internal node
+//! field    length u16 | bytes                                   up to FIELD_BYTES_MAX
+//!          ffff | length u32 | BLAKE3 of the bytes 32           beyond
+//! ```
+//!
+//! **Invariant:** two nodes have equal chunks exactly when they have equal level, keys, values and children.
+
+use super::Node;
+use crate::Hash;
+
+/// The size of a chunk: BLAKE3's.
+pub(crate) const CHUNK_BYTES: usize = 1024;
+/// The key of the hash; it keeps nodes apart from records.
+pub(crate) const NODE_KEY: &[u8; 32] = b"prollytree node hash key v1\0\0\0\0\0";
+const HEADER_BYTES: usize = 8;
+const CHILDREN_PER_CHUNK: usize = 4;
+/// A longer key or tagged value is committed to by length and digest, so that every entry fits a chunk.
+const FIELD_BYTES_MAX: usize = 448;
+const DIGEST_MARK: u16 = u16::MAX;
+const DIGEST_FIELD_BYTES: usize = 2 + 4 + Hash::LEN;
+
+/// The chunks of a node.
+pub(crate) struct Commitment {
+    bytes: Vec<u8>,
+    /// The index of the first entry of each chunk.
+    firsts: Vec<usize>,
+}
+
+impl Commitment {
+    /// Lays out the logical content of a node.
+    pub(crate) fn of(node: &Node) -> Self {
+        let mut this =
+            Self { bytes: Vec::with_capacity(node.bytes.len() * 5 / 4 + CHUNK_BYTES), firsts: Vec::new() };
+        let level = node.level();
+        let prefix = node.prefix();
+        this.start_chunk(level, 0);
+        for index in 0..node.count() {
+            let suffix = node.key_suffix(index);
+            let key_len = prefix.len() + suffix.len();
+            let value = if node.is_leaf() { node.tagged_value(index) } else { &[] };
+            let value_bytes = if node.is_leaf() { field_bytes(value.len()) } else { Hash::LEN + 8 };
+            let chunk_start = (this.firsts.len() - 1) * CHUNK_BYTES;
+            let used = this.bytes.len() - chunk_start;
+            let held = index - this.firsts[this.firsts.len() - 1];
+            let full = used + field_bytes(key_len) + value_bytes > CHUNK_BYTES
+                || (level > 0 && held == CHILDREN_PER_CHUNK);
+            if full {
+                this.start_chunk(level, index);
+            }
+            write_field(&mut this.bytes, &[prefix, suffix]);
+            if node.is_leaf() {
+                write_field(&mut this.bytes, &[value]);
+            } else {
+                this.bytes.extend_from_slice(node.child_hash(index).as_bytes());
+                this.bytes.extend_from_slice(&node.child_len(index).to_le_bytes());
+            }
+        }
+        this.finish(node.count());
+        this
+    }
+
+    /// The address of the node.
+    pub(crate) fn root(&self) -> Hash {
+        blake3::keyed_hash(NODE_KEY, &self.bytes).into()
+    }
+
+    /// Number of chunks, at least one.
+    pub(crate) fn chunk_count(&self) -> usize {
+        self.firsts.len()
+    }
+
+    /// The bytes of chunk `index`, padding included.
+    pub(crate) fn chunk(&self, index: usize) -> &[u8] {
+        &self.bytes[index * CHUNK_BYTES..(index + 1) * CHUNK_BYTES]
+    }
+
+    /// The chunk that holds entry `index`.
+    pub(crate) fn chunk_of(&self, index: usize) -> usize {
+        self.firsts.partition_point(|first| *first <= index) - 1
+    }
+
+    fn start_chunk(&mut self, level: u8, first: usize) {
+        let index = self.firsts.len();
+        self.bytes.resize(index * CHUNK_BYTES, 0);
+        self.firsts.push(first);
+        let [low, high] = u16::try_from(index).expect("a node has fewer entries than that").to_le_bytes();
+        self.bytes.extend_from_slice(&[level, 0, low, high, 0, 0, 0, 0]);
+    }
+
+    /// Fills in what is known only at the end: the entries of each chunk and the number of chunks.
+    fn finish(&mut self, count: usize) {
+        let chunks = self.firsts.len();
+        self.bytes.resize(chunks * CHUNK_BYTES, 0);
+        let total = u16::try_from(chunks).expect("a node has fewer entries than that").to_le_bytes();
+        for index in 0..chunks {
+            let end = self.firsts.get(index + 1).copied().unwrap_or(count);
+            let entries = u8::try_from(end - self.firsts[index]).expect("an entry takes at least five bytes");
+            let at = index * CHUNK_BYTES;
+            self.bytes[at + 1] = entries;
+            self.bytes[at + 4..at + 6].copy_from_slice(&total);
+        }
+    }
+}
+
+fn field_bytes(len: usize) -> usize {
+    if len <= FIELD_BYTES_MAX { 2 + len } else { DIGEST_FIELD_BYTES }
+}
+
+fn write_field(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    if len <= FIELD_BYTES_MAX {
+        let short = u16::try_from(len).expect("checked against the longest field");
+        out.extend_from_slice(&short.to_le_bytes());
+        for part in parts {
+            out.extend_from_slice(part);
+        }
+    } else {
+        let long = u32::try_from(len).expect("keys and inline values are bounded");
+        out.extend_from_slice(&DIGEST_MARK.to_le_bytes());
+        out.extend_from_slice(&long.to_le_bytes());
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        out.extend_from_slice(hasher.finalize().as_bytes());
+    }
+}
+
+/// Reading a chunk back, as a verifier does that has nothing but the chunk.
+pub(crate) mod chunk {
+    use super::{CHUNK_BYTES, DIGEST_MARK, FIELD_BYTES_MAX, HEADER_BYTES};
+    use crate::{Error, Hash, Result};
+
+    /// A key or tagged value as a chunk commits to it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Field<'a> {
+        /// The bytes themselves.
+        Bytes(&'a [u8]),
+        /// Length and BLAKE3 digest of longer bytes.
+        Digest { len: u32, digest: Hash },
+    }
+
+    impl Field<'_> {
+        /// Whether the field commits to `bytes`.
+        pub(crate) fn matches(&self, bytes: &[u8]) -> bool {
+            match self {
+                Self::Bytes(own) => *own == bytes,
+                Self::Digest { len, digest } => {
+                    usize::try_from(*len) == Ok(bytes.len())
+                        && bytes.len() > FIELD_BYTES_MAX
+                        && Hash::from(blake3::hash(bytes)) == *digest
+                }
+            }
+        }
+    }
+
+    /// An entry of a chunk.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum Entry<'a> {
+        /// Key and tagged value.
+        Value(Field<'a>, Field<'a>),
+        /// Last key, hash and number of entries below.
+        Child(Field<'a>, Hash, u64),
+    }
+
+    impl<'a> Entry<'a> {
+        pub(crate) fn key(&self) -> Field<'a> {
+            match self {
+                Self::Value(key, _) | Self::Child(key, ..) => *key,
+            }
+        }
+    }
+
+    /// A chunk, read in place.
+    #[derive(Debug)]
+    pub(crate) struct Chunk<'a> {
+        pub(crate) level: u8,
+        pub(crate) index: usize,
+        pub(crate) chunks: usize,
+        pub(crate) entries: Vec<Entry<'a>>,
+        /// Bytes in use; what follows is padding.
+        pub(crate) used: usize,
+    }
+
+    impl<'a> Chunk<'a> {
+        /// Reads a chunk of exactly 1,024 bytes.
+        pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
+            let bad = || Error::InvalidProof { reason: "a chunk does not follow the format".to_owned() };
+            if bytes.len() != CHUNK_BYTES {
+                return Err(bad());
+            }
+            let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or_else(bad)?;
+            let [level, entries, i0, i1, c0, c1, 0, 0] = *header else { return Err(bad()) };
+            let mut reader = Reader(rest);
+            let mut parsed = Vec::with_capacity(usize::from(entries));
+            for _ in 0..entries {
+                let key = reader.field().ok_or_else(bad)?;
+                parsed.push(if level == 0 {
+                    Entry::Value(key, reader.field().ok_or_else(bad)?)
+                } else {
+                    let hash = Hash::new(*reader.array().ok_or_else(bad)?);
+                    Entry::Child(key, hash, u64::from_le_bytes(*reader.array().ok_or_else(bad)?))
+                });
+            }
+            let used = CHUNK_BYTES - reader.0.len();
+            if reader.0.iter().any(|byte| *byte != 0) {
+                return Err(bad());
+            }
+            Ok(Self {
+                level,
+                index: usize::from(u16::from_le_bytes([i0, i1])),
+                chunks: usize::from(u16::from_le_bytes([c0, c1])),
+                entries: parsed,
+                used,
+            })
+        }
+    }
+
+    struct Reader<'a>(&'a [u8]);
+
+    impl<'a> Reader<'a> {
+        fn array<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+            let (array, rest) = self.0.split_first_chunk::<N>()?;
+            self.0 = rest;
+            Some(array)
+        }
+
+        fn field(&mut self) -> Option<Field<'a>> {
+            let len = u16::from_le_bytes(*self.array()?);
+            if len == DIGEST_MARK {
+                let len = u32::from_le_bytes(*self.array()?);
+                return Some(Field::Digest { len, digest: Hash::new(*self.array()?) });
+            }
+            let (bytes, rest) = self.0.split_at_checked(usize::from(len))?;
+            self.0 = rest;
+            Some(Field::Bytes(bytes))
+        }
+    }
+}
