@@ -1,0 +1,73 @@
+//! The README's Python blocks, run as the one program that they tell.
+//!
+//! Invariant: every block fenced as `python` is executed, in order, in one namespace; a traceback's line numbers are
+//! the README's.
+
+use std::fs;
+
+use crate::Result;
+use crate::env::Venv;
+use crate::process::run;
+use crate::workspace::Workspace;
+
+/// Runs the README's tour in an empty directory with the package installed in `venv`.
+///
+/// # Errors
+/// When the README has no Python block or an unclosed one, or the tour raises.
+pub(crate) fn run_tour(workspace: &Workspace, venv: &Venv) -> Result<()> {
+    let readme = fs::read_to_string(workspace.root.join("README.md"))?;
+    let folder = workspace.target.join("readme");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(folder.join("work"))?;
+    let program = folder.join("README.py");
+    fs::write(&program, python_blocks(&readme)?)?;
+    run(venv.python().arg(program).current_dir(folder.join("work")))
+}
+
+/// Returns `markdown` with every line outside a Python block replaced by an empty one.
+fn python_blocks(markdown: &str) -> Result<String> {
+    let mut program = String::new();
+    let mut fence: Option<(usize, &str)> = None; // the line it opened on, and its language
+    let mut blocks = 0;
+    for (index, line) in markdown.lines().enumerate() {
+        match (fence, line.trim_start().strip_prefix("```")) {
+            (None, Some(language)) => {
+                blocks += usize::from(language == "python");
+                fence = Some((index + 1, language));
+            }
+            (Some(_), Some("")) => fence = None,
+            (Some((_, "python")), _) => program += line,
+            _ => {}
+        }
+        program.push('\n');
+    }
+    if let Some((line, _)) = fence {
+        return Err(format!("README.md line {line}: the code block is never closed").into());
+    }
+    if blocks == 0 {
+        return Err("README.md has no python block: there is nothing to run".into());
+    }
+    Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::python_blocks;
+
+    #[test]
+    fn only_python_blocks_are_kept_and_lines_keep_their_numbers() {
+        let markdown =
+            "# Title\n```python\na = 1\n```\ntext\n```sh\nls\n```\n```python\nif a:\n    b = 2\n```\n";
+        let expected = "\n\na = 1\n\n\n\n\n\n\nif a:\n    b = 2\n\n";
+        assert_eq!(python_blocks(markdown).expect("well-formed"), expected);
+    }
+
+    #[test]
+    fn nothing_to_run_and_unclosed_blocks_are_errors() {
+        assert!(python_blocks("# Title\n```sh\nls\n```\n").is_err());
+        let error = python_blocks("\n```python\na = 1\n").expect_err("never closed");
+        assert!(error.to_string().contains("line 2"), "{error}");
+    }
+}
