@@ -110,15 +110,17 @@ def zone_source(source: str) -> dict[str, str]:
 @lru_cache(maxsize=None)
 def transitions(compiled: bytes) -> tuple[tuple[str, str], ...]:
     """Decodes a compiled zone (TZif version 2 or later, RFC 8536) to (instant in UTC, clock from then on) pairs."""
-    _, after_first = _tzif_block(compiled, 0, time_size=4)
-    block, _ = _tzif_block(compiled, after_first, time_size=8)
-    times, kinds, types, names = block
     found = []
-    for seconds, kind in zip(times, kinds):
-        offset, is_daylight, name_at = types[kind]
-        name = names[name_at : names.index(b"\0", name_at)].decode()
-        daylight = " daylight saving" if is_daylight else ""
-        found.append((_instant(seconds), f"{_offset(offset)} {name}{daylight}"))
+    try:
+        _, after_first = _tzif_block(compiled, 0, time_size=4)
+        (times, kinds, types, names), _ = _tzif_block(compiled, after_first, time_size=8)
+        for seconds, kind in zip(times, kinds):
+            offset, is_daylight, name_at = types[kind]
+            name = names[name_at : names.index(b"\0", name_at)].decode()
+            daylight = " daylight saving" if is_daylight else ""
+            found.append((_instant(seconds), f"{_offset(offset)} {name}{daylight}"))
+    except (struct.error, IndexError, ValueError) as error:
+        raise LoadError(f"compiled zone: its counts do not fit: {error}") from error
     return tuple(found)
 
 
@@ -139,8 +141,8 @@ def _tzif_block(data: bytes, start: int, time_size: int) -> tuple[_Block, int]:
     at += 6 * type_count
     names = data[at : at + name_size]
     at += name_size + leaps * (time_size + 4) + isstd + isut
-    if at > len(data) or any(kind >= type_count for kind in kinds):
-        raise LoadError("compiled zone: counts do not fit the file")
+    if at > len(data):
+        raise LoadError(f"compiled zone: its counts do not fit: {at} bytes announced, {len(data)} there")
     return (times, kinds, types, names), at
 
 

@@ -1,7 +1,7 @@
-//! The README's Python blocks, run as the one program that they tell.
+//! The Python blocks of the READMEs, each document run as the one program that it tells.
 //!
 //! Invariant: every block fenced as `python` is executed, in order, in one namespace; a traceback's line numbers are
-//! the README's.
+//! the document's.
 
 use std::fs;
 
@@ -10,20 +10,28 @@ use crate::env::Venv;
 use crate::process::run;
 use crate::workspace::Workspace;
 
-/// Runs the README's tour in an empty directory with the package installed in `venv`.
+/// The documents, from the root of the workspace.
+const DOCUMENTS: [&str; 2] = ["README.md", "bindings/python/README.md"];
+
+/// Runs each document in an empty directory with the package installed in `venv`.
 ///
 /// # Errors
-/// When the README has no Python block or an unclosed one, or the tour raises.
-pub(crate) fn run_tour(workspace: &Workspace, venv: &Venv) -> Result<()> {
-    let readme = fs::read_to_string(workspace.root.join("README.md"))?;
+/// When a document has no Python block or an unclosed one, or its program raises.
+pub(crate) fn run_documents(workspace: &Workspace, venv: &Venv) -> Result<()> {
     let folder = workspace.target.join("readme");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    fs::create_dir_all(folder.join("work"))?;
-    let program = folder.join("README.py");
-    fs::write(&program, python_blocks(&readme)?)?;
-    run(venv.python().arg(program).current_dir(folder.join("work")))
+    for document in DOCUMENTS {
+        let markdown = fs::read_to_string(workspace.root.join(document))?;
+        let program = python_blocks(&markdown).map_err(|error| format!("{document}{error}"))?;
+        let path = folder.join(document).with_extension("py");
+        let work = path.with_extension("work");
+        fs::create_dir_all(&work)?;
+        fs::write(&path, program)?;
+        run(venv.python().arg(path).current_dir(work))?;
+    }
+    Ok(())
 }
 
 /// Returns `markdown` with every line outside a Python block replaced by an empty one.
@@ -32,7 +40,7 @@ fn python_blocks(markdown: &str) -> Result<String> {
     let mut fence: Option<(usize, &str)> = None; // the line it opened on, and its language
     let mut blocks = 0;
     for (index, line) in markdown.lines().enumerate() {
-        match (fence, line.trim_start().strip_prefix("```")) {
+        match (fence, line.strip_prefix("```")) {
             (None, Some(language)) => {
                 blocks += usize::from(language == "python");
                 fence = Some((index + 1, language));
@@ -44,10 +52,10 @@ fn python_blocks(markdown: &str) -> Result<String> {
         program.push('\n');
     }
     if let Some((line, _)) = fence {
-        return Err(format!("README.md line {line}: the code block is never closed").into());
+        return Err(format!(":{line}: the code block is never closed").into());
     }
     if blocks == 0 {
-        return Err("README.md has no python block: there is nothing to run".into());
+        return Err(": there is no python block to run".into());
     }
     Ok(program)
 }
@@ -68,6 +76,6 @@ mod tests {
     fn nothing_to_run_and_unclosed_blocks_are_errors() {
         assert!(python_blocks("# Title\n```sh\nls\n```\n").is_err());
         let error = python_blocks("\n```python\na = 1\n").expect_err("never closed");
-        assert!(error.to_string().contains("line 2"), "{error}");
+        assert!(error.to_string().starts_with(":2: "), "{error}");
     }
 }

@@ -47,7 +47,7 @@ const STEPS: [Step; 12] = [
     Step { name: "python", shows: "the Python tests pass", run: python },
     Step { name: "types", shows: "the stubs tell the truth, and our Python checks against them", run: types },
     Step { name: "slim", shows: "the package stands without its optional features", run: slim },
-    Step { name: "readme", shows: "the README's tour runs", run: readme_step },
+    Step { name: "readme", shows: "what the READMEs show runs", run: readme_step },
     Step { name: "demo", shows: "the demo's claims hold", run: demo_step },
     Step { name: "bench", shows: "the comparison suite runs (short form)", run: bench_step },
 ];
@@ -134,35 +134,32 @@ fn wheel_step(context: &Context) -> Result<()> {
 }
 
 fn python(context: &Context) -> Result<()> {
-    let root = &context.workspace.root;
-    let tests = root.join("bindings/python/tests");
-    let slim_only = tests.join("slim");
-    let mut command = pytest(&context.workspace, context.with_wheel()?);
-    run_program(command.arg(tests).arg(root.join("examples/tzdata")).arg("--ignore").arg(slim_only))
+    let Workspace { root, .. } = &context.workspace;
+    let venv = context.with_wheel()?;
+    run_program(pytest(venv).arg("tests").current_dir(root.join("bindings/python")))?;
+    run_program(pytest(venv).arg(".").current_dir(root.join("examples/tzdata")))
 }
 
 fn types(context: &Context) -> Result<()> {
     let Workspace { root, target, .. } = &context.workspace;
     let venv = context.with_wheel()?;
+    let mypy = || {
+        let mut command = venv.python();
+        command.args(["-m", "mypy", "--strict", "--cache-dir"]).arg(target.join("mypy"));
+        command
+    };
     run_program(venv.python().args(["-m", "mypy.stubtest", "prollytree"]).current_dir(target))?;
-    run_program(
-        venv.python()
-            .args(["-m", "mypy", "--strict", "--cache-dir"])
-            .arg(target.join("mypy"))
-            .arg("examples/tzdata")
-            .current_dir(root),
-    )
+    run_program(mypy().arg("python/prollytree").current_dir(root.join("bindings/python")))?;
+    run_program(mypy().arg(".").current_dir(root.join("examples/tzdata")))
 }
 
 fn slim(context: &Context) -> Result<()> {
     let venv = wheel::install(&context.workspace, Wheel::Slim)?;
-    run_program(
-        pytest(&context.workspace, &venv).arg(context.workspace.root.join("bindings/python/tests/slim")),
-    )
+    run_program(pytest(&venv).arg("tests/slim").current_dir(context.workspace.root.join("bindings/python")))
 }
 
 fn readme_step(context: &Context) -> Result<()> {
-    readme::run_tour(&context.workspace, context.with_wheel()?)
+    readme::run_documents(&context.workspace, context.with_wheel()?)
 }
 
 fn demo_step(context: &Context) -> Result<()> {
@@ -173,11 +170,10 @@ fn bench_step(context: &Context) -> Result<()> {
     bench::run(&context.workspace, &["--ci".to_owned()])
 }
 
-/// Returns a pytest command that leaves its cache under the target directory.
-fn pytest(workspace: &Workspace, venv: &Venv) -> Command {
-    let cache = format!("cache_dir={}", workspace.target.join("pytest").display());
+/// Returns a pytest command that writes nothing into the source tree.
+fn pytest(venv: &Venv) -> Command {
     let mut command = venv.python();
-    command.args(["-m", "pytest", "--quiet", "-o", &cache]).current_dir(&workspace.root);
+    command.args(["-B", "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]);
     command
 }
 
