@@ -1,0 +1,84 @@
+"""What the package exports, and under which names."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from importlib import metadata, resources
+
+import prollytree as p
+from prollytree import prollytree as native
+
+PRESENT = [
+    "ConflictResolution",
+    "DiffOperation",
+    "KvDiff",
+    "MergeConflict",
+    "MergeError",
+    "ProllyTree",
+    "ProllyTreeError",
+    "SqlError",
+    "StorageBackend",
+    "StorageError",
+    "TreeConfig",
+    "VersionedKvStore",
+]
+
+
+def test_version() -> None:
+    assert p.__version__ == "0.5.0" == metadata.version("prollytree")
+
+
+def test_both_import_paths_give_the_same_objects() -> None:
+    assert importlib.import_module("prollytree.prollytree") is native
+    for name in PRESENT:
+        assert getattr(p, name) is getattr(native, name), name
+        assert name in p.__all__
+        assert name in native.__all__
+
+
+def test_all_names_exist_and_name_the_package_as_their_home() -> None:
+    for name in p.__all__:
+        value = getattr(p, name)
+        if isinstance(value, type):
+            assert value.__module__ == "prollytree", name
+            assert value.__doc__, name
+
+
+FLAGS = {
+    "sql_available": ["ProllySQLStore"],
+    "git_available": ["WorktreeManager", "WorktreeVersionedKvStore"],
+    "namespaced_available": ["NamespacedKvStore"],
+    "proximity_available": ["HashEmbedder", "CallableEmbedder"],
+    "proximity_text_available": ["MiniLmEmbedder"],
+}
+
+
+def test_flags_say_what_is_present() -> None:
+    for flag, classes in FLAGS.items():
+        value = getattr(p, flag)
+        assert value is getattr(native, flag)
+        assert value in (True, False) and isinstance(value, bool)
+        for name in classes:
+            assert hasattr(p, name) is value, name
+            assert hasattr(native, name) is value, name
+            assert (name in p.__all__) is value, name
+
+
+def test_types_are_marked_and_stubs_are_shipped() -> None:
+    files = {entry.name for entry in resources.files(p).iterdir()}
+    assert {"py.typed", "prollytree.pyi", "__init__.pyi"} <= files
+
+
+def test_importing_prints_nothing_and_needs_nothing() -> None:
+    code = "import prollytree, sys; sys.exit(any(m in sys.modules for m in ('numpy', 'typing_extensions')))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_methods_have_docstrings() -> None:
+    for cls in (p.ProllyTree, p.VersionedKvStore, p.Snapshot):
+        for name in dir(cls):
+            if not name.startswith("_"):
+                assert getattr(cls, name).__doc__, f"{cls.__name__}.{name}"
