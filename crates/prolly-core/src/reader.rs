@@ -81,10 +81,14 @@ impl NodeBuffer {
         self.records.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(hash).cloned()
     }
 
+    /// Number of buffered nodes.
+    pub fn node_count(&self) -> usize {
+        self.nodes.read().unwrap_or_else(std::sync::PoisonError::into_inner).len()
+    }
+
     /// Number of buffered objects.
     pub fn object_count(&self) -> usize {
-        self.nodes.read().unwrap_or_else(std::sync::PoisonError::into_inner).len()
-            + self.records.read().unwrap_or_else(std::sync::PoisonError::into_inner).len()
+        self.node_count() + self.records.read().unwrap_or_else(std::sync::PoisonError::into_inner).len()
     }
 
     /// Drops every buffered object.

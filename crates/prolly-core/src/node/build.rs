@@ -1,9 +1,19 @@
 //! Collects entries in ascending order and encodes runs of them as nodes.
 
-use arc_swap::ArcSwapWeak;
+use std::sync::Weak;
 
 use super::{CHILD_BYTES, FLAG_WIDE, HEADER_BYTES, KIND, Layout, NODE_FORMAT_VERSION, Node};
 use crate::{Link, Locator, value};
+
+/// A child of an internal node under construction.
+#[derive(Clone)]
+pub(crate) struct Child {
+    pub(crate) link: Link,
+    /// Entries below.
+    pub(crate) len: u64,
+    /// The child itself, while it is in memory.
+    pub(crate) decoded: Weak<Node>,
+}
 
 /// Entries that will become nodes, kept in columns. Keys are ascending; that is the caller's part.
 pub(crate) struct NodeBuilder {
@@ -13,8 +23,8 @@ pub(crate) struct NodeBuilder {
     /// Tagged values of a leaf.
     values: Vec<u8>,
     value_ends: Vec<usize>,
-    /// Children of an internal node and the entries below them.
-    children: Vec<(Link, u64)>,
+    /// Children of an internal node.
+    children: Vec<Child>,
     /// The store's hints for the links of a leaf, one for every entry that links.
     locators: Vec<(usize, Locator)>,
 }
@@ -44,22 +54,22 @@ impl NodeBuilder {
         &self.values[start(&self.value_ends, index)..self.value_ends[index]]
     }
 
-    /// Adds an entry of a leaf; its key is `prefix` and then `suffix`.
-    pub(crate) fn push_value(&mut self, prefix: &[u8], suffix: &[u8], tagged: &[u8], locator: Locator) {
+    /// Adds an entry of a leaf.
+    pub(crate) fn push_value(&mut self, key: &[u8], tagged: &[u8], locator: Locator) {
         debug_assert_eq!(self.level, 0);
         if locator != Locator::NONE {
             self.locators.push((self.count(), locator));
         }
-        self.push_key(prefix, suffix);
+        self.push_key(key);
         self.values.extend_from_slice(tagged);
         self.value_ends.push(self.values.len());
     }
 
-    /// Adds a child of an internal node; its last key is `prefix` and then `suffix`.
-    pub(crate) fn push_child(&mut self, prefix: &[u8], suffix: &[u8], child: Link, len: u64) {
+    /// Adds a child of an internal node; `key` is the child's last.
+    pub(crate) fn push_child(&mut self, key: &[u8], child: &Child) {
         debug_assert_ne!(self.level, 0);
-        self.push_key(prefix, suffix);
-        self.children.push((child, len));
+        self.push_key(key);
+        self.children.push(child.clone());
     }
 
     /// Size of entry `index` in bytes, as the boundary rule counts it.
@@ -72,12 +82,7 @@ impl NodeBuilder {
     pub(crate) fn take(&mut self, count: usize) -> Node {
         let node = self.encode(count);
         if count == self.count() {
-            self.keys.clear();
-            self.key_ends.clear();
-            self.values.clear();
-            self.value_ends.clear();
-            self.children.clear();
-            self.locators.clear();
+            self.discard();
             return node;
         }
         if self.level == 0 {
@@ -94,9 +99,18 @@ impl NodeBuilder {
         node
     }
 
-    fn push_key(&mut self, prefix: &[u8], suffix: &[u8]) {
-        self.keys.extend_from_slice(prefix);
-        self.keys.extend_from_slice(suffix);
+    /// Removes all entries.
+    pub(crate) fn discard(&mut self) {
+        self.keys.clear();
+        self.key_ends.clear();
+        self.values.clear();
+        self.value_ends.clear();
+        self.children.clear();
+        self.locators.clear();
+    }
+
+    fn push_key(&mut self, key: &[u8]) {
+        self.keys.extend_from_slice(key);
         self.key_ends.push(self.keys.len());
     }
 
@@ -144,14 +158,19 @@ impl NodeBuilder {
         if self.level == 0 {
             out.extend_from_slice(&self.values[..values_len]);
         } else {
-            for (child, _) in &self.children[..count] {
-                out.extend_from_slice(child.hash.as_bytes());
+            for child in &self.children[..count] {
+                out.extend_from_slice(child.link.hash.as_bytes());
             }
-            for (_, len) in &self.children[..count] {
-                out.extend_from_slice(&len.to_le_bytes());
+            for child in &self.children[..count] {
+                out.extend_from_slice(&child.len.to_le_bytes());
             }
         }
-        let node = Node::assemble(out.into_boxed_slice(), layout);
+        let children = &self.children[..count.min(self.children.len())];
+        let node = Node::assemble(
+            out.into_boxed_slice(),
+            layout,
+            children.iter().map(|child| child.decoded.clone()),
+        );
         if let Some(locators) = self.known_locators(count, links) {
             node.set_locators(Locator::NONE, locators);
         }
@@ -165,8 +184,8 @@ impl NodeBuilder {
     /// The hints that came with the entries, or `None` when there are none.
     fn known_locators(&self, count: usize, links: usize) -> Option<Box<[Locator]>> {
         if self.level > 0 {
-            let any = self.children[..count].iter().any(|(child, _)| child.locator != Locator::NONE);
-            return any.then(|| self.children[..count].iter().map(|(child, _)| child.locator).collect());
+            let locators = self.children[..count].iter().map(|child| child.link.locator);
+            return locators.clone().any(|locator| locator != Locator::NONE).then(|| locators.collect());
         }
         self.locators.first().filter(|(index, _)| *index < count)?;
         let mut out = Vec::with_capacity(links);
@@ -175,17 +194,6 @@ impl NodeBuilder {
             out.push(known.next_if(|(at, _)| *at == index).map_or(Locator::NONE, |(_, locator)| *locator));
         }
         Some(out.into_boxed_slice())
-    }
-}
-
-impl Node {
-    /// Points the slots of a new internal node at children that are in memory already.
-    pub(crate) fn adopt_children(&self, decoded: impl Iterator<Item = Option<std::sync::Arc<Node>>>) {
-        for (slot, child) in self.children.iter().zip(decoded) {
-            if let Some(child) = child {
-                ArcSwapWeak::store(slot, std::sync::Arc::downgrade(&child));
-            }
-        }
     }
 }
 

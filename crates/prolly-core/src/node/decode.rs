@@ -28,7 +28,8 @@ impl Node {
         let bytes = bytes.into();
         let layout = read_layout(&bytes)?;
         check_tables(&bytes, &layout)?;
-        let node = Self::assemble(bytes, layout);
+        let children = if layout.level == 0 { 0 } else { layout.count };
+        let node = Self::assemble(bytes, layout, (0..children).map(|_| std::sync::Weak::new()));
         node.check_keys()?;
         node.check_values()?;
         Ok(node)

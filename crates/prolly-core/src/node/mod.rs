@@ -18,7 +18,7 @@ use std::{
 
 use arc_swap::ArcSwapWeak;
 
-pub(crate) use build::NodeBuilder;
+pub(crate) use build::{Child, NodeBuilder};
 pub(crate) use commitment::{CHUNK_BYTES, Commitment, NODE_KEY, chunk};
 
 use crate::{Hash, Link, Locator, ValueRef};
@@ -230,6 +230,16 @@ impl Node {
         self.children[index].load().upgrade()
     }
 
+    /// The pointer to child `index`, dangling when the child is not in memory.
+    pub(crate) fn child_pointer(&self, index: usize) -> Weak<Node> {
+        self.children[index].load_full()
+    }
+
+    /// Size of entry `index` in bytes, as the boundary rule counts it.
+    pub(crate) fn entry_bytes(&self, index: usize) -> usize {
+        self.key_len(index) + if self.is_leaf() { self.tagged_value(index).len() } else { CHILD_BYTES }
+    }
+
     /// Remembers the decoded child `index` for as long as somebody else keeps it in memory.
     pub(crate) fn remember_child(&self, index: usize, child: &Arc<Node>) {
         self.children[index].store(Arc::downgrade(child));
@@ -253,20 +263,19 @@ impl Node {
         }
     }
 
-    /// Puts together a node whose layout has been checked; the hash is still to be found.
-    fn assemble(bytes: Box<[u8]>, layout: Layout) -> Self {
-        let children = if layout.level == 0 { 0 } else { layout.count };
+    /// Puts together a node whose layout has been checked, with what is in memory of its children, and finds its address.
+    fn assemble(bytes: Box<[u8]>, layout: Layout, children: impl Iterator<Item = Weak<Node>>) -> Self {
         let mut node = Self {
             hash: Hash::new([0; Hash::LEN]),
             bytes,
             layout,
             len: layout.count as u64,
-            children: (0..children).map(|_| ArcSwapWeak::new(Weak::new())).collect(),
+            children: children.map(ArcSwapWeak::new).collect(),
             locator: OnceLock::new(),
             link_locators: RwLock::new(None),
         };
-        if children > 0 {
-            node.len = (0..children).map(|index| node.child_len(index)).fold(0, u64::saturating_add);
+        if !node.is_leaf() {
+            node.len = (0..layout.count).map(|index| node.child_len(index)).fold(0, u64::saturating_add);
         }
         node.hash = Commitment::of(&node).root();
         node

@@ -1,0 +1,241 @@
+//! A tree that can be edited.
+//!
+//! Edits go to an overlay in memory; reads look there first. What needs the tree itself flushes the overlay as one sorted
+//! batch, so edits one at a time cost what an ordered map costs and the tree is rewritten once per batch.
+//!
+//! **Invariant:** a [`Tree`] taken from it stays readable: nodes that an edit replaced leave the store only when no handle
+//! is left that could need them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{
+    Error, Hash, HashedMap, Link, Node, NodeReader, NodeStore, NodeWriter, Result, Tree, TreeConfig,
+    edit::EditSource,
+    overlay::{Edited, Overlay},
+};
+
+/// The overlay is flushed at this many edits, or at half the entries of the tree if that is more: a tree that grows
+/// is rewritten a logarithmic number of times.
+const FLUSH_EDITS_MIN: usize = 64 * 1024;
+/// The overlay is flushed at this many bytes whatever its edits.
+const FLUSH_BYTES: usize = 64 << 20;
+
+/// A mutable tree: an immutable one, and the edits made since.
+pub struct ProllyTree {
+    store: Arc<dyn NodeStore>,
+    tree: Tree,
+    overlay: Overlay,
+    flush_bytes: usize,
+    /// Nodes of earlier flushes that the tree no longer uses, but a handle on one of its earlier states may.
+    replaced: HashedMap<()>,
+}
+
+/// Passes new nodes on and collects the ones no longer used.
+struct Collector<'a> {
+    store: &'a dyn NodeStore,
+    forgotten: Mutex<HashedMap<()>>,
+    written: Mutex<Vec<Hash>>,
+}
+
+impl NodeWriter for Collector<'_> {
+    fn write_node(&self, node: Arc<Node>) -> Result<()> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).remove(node.hash());
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).push(*node.hash());
+        self.store.write_node(node)
+    }
+
+    fn write_record(&self, hash: Hash, encoded: Vec<u8>) -> Result<()> {
+        self.store.write_record(hash, encoded)
+    }
+
+    fn forget_node(&self, hash: &Hash) -> Result<()> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).insert(*hash, ());
+        Ok(())
+    }
+}
+
+impl ProllyTree {
+    /// Makes an empty tree whose nodes go to `store`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`].
+    pub fn new(store: Arc<dyn NodeStore>, config: TreeConfig) -> Result<Self> {
+        let tree = Tree::empty(Arc::clone(&store) as Arc<dyn NodeReader>, config)?;
+        Ok(Self::over(store, tree))
+    }
+
+    /// Opens the tree with the root node `root` in `store`.
+    ///
+    /// # Errors
+    /// As [`Tree::open`].
+    pub fn open(store: Arc<dyn NodeStore>, config: TreeConfig, root: &Link) -> Result<Self> {
+        let tree = Tree::open(Arc::clone(&store) as Arc<dyn NodeReader>, config, root)?;
+        Ok(Self::over(store, tree))
+    }
+
+    /// Makes a mutable tree from an immutable one; new nodes go to `store`, which must be able to read the old ones.
+    pub fn over(store: Arc<dyn NodeStore>, tree: Tree) -> Self {
+        let tree = tree.with_reader(Arc::clone(&store) as Arc<dyn NodeReader>);
+        Self {
+            store,
+            tree,
+            overlay: Overlay::default(),
+            flush_bytes: FLUSH_BYTES,
+            replaced: HashedMap::default(),
+        }
+    }
+
+    /// Sets how many bytes of edits are kept before they are flushed (64 MiB unless set).
+    pub fn set_flush_bytes(&mut self, bytes: usize) {
+        self.flush_bytes = bytes;
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &TreeConfig {
+        self.tree.config()
+    }
+
+    /// Gives a key a value, whether or not it had one.
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLong`] beyond 64 KiB, [`Error::ValueTooLong`] beyond 1 GiB; what a flush reports.
+    pub fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.overlay.set(key, Some(value))?;
+        self.flush_if_full()
+    }
+
+    /// Gives an existing key another value.
+    ///
+    /// # Errors
+    /// [`Error::KeyNotFound`] when the key does not exist; else as [`ProllyTree::insert`].
+    pub fn update(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        if !self.contains(key)? {
+            return Err(Error::KeyNotFound { key: key.to_vec() });
+        }
+        self.insert(key, value)
+    }
+
+    /// Removes a key; says whether it existed.
+    ///
+    /// # Errors
+    /// What reading a node or a flush reports.
+    pub fn delete(&mut self, key: &[u8]) -> Result<bool> {
+        if !self.contains(key)? {
+            return Ok(false);
+        }
+        self.remove(key)?;
+        Ok(true)
+    }
+
+    /// Makes sure that a key is absent, without finding out whether it existed.
+    ///
+    /// # Errors
+    /// As [`ProllyTree::insert`].
+    pub fn remove(&mut self, key: &[u8]) -> Result<()> {
+        self.overlay.set(key, None)?;
+        self.flush_if_full()
+    }
+
+    /// Reads the value of a key.
+    ///
+    /// # Errors
+    /// What reading a node or a blob reports.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.overlay.get(key) {
+            Some(Edited::Put(value)) => Ok(Some(value.to_vec())),
+            Some(Edited::Deleted) => Ok(None),
+            None => self.tree.get(key),
+        }
+    }
+
+    /// Whether a key exists.
+    ///
+    /// # Errors
+    /// What reading a node reports.
+    pub fn contains(&self, key: &[u8]) -> Result<bool> {
+        match self.overlay.get(key) {
+            Some(edited) => Ok(edited != Edited::Deleted),
+            None => self.tree.contains(key),
+        }
+    }
+
+    /// The tree with all edits in it.
+    ///
+    /// # Errors
+    /// What a flush reports.
+    pub fn tree(&mut self) -> Result<&Tree> {
+        self.flush()?;
+        Ok(&self.tree)
+    }
+
+    /// The tree without the edits that are still in the overlay, and how many those are.
+    pub fn flushed(&self) -> (&Tree, usize) {
+        (&self.tree, self.overlay.len())
+    }
+
+    /// The address of the root with all edits in it.
+    ///
+    /// # Errors
+    /// What a flush reports.
+    pub fn root_hash(&mut self) -> Result<Hash> {
+        Ok(self.tree()?.root_hash())
+    }
+
+    /// Number of entries.
+    ///
+    /// # Errors
+    /// What a flush reports.
+    #[expect(clippy::len_without_is_empty, reason = "both would flush; callers ask the tree")]
+    pub fn len(&mut self) -> Result<u64> {
+        Ok(self.tree()?.len())
+    }
+
+    /// Applies a batch of edits with strictly ascending keys.
+    ///
+    /// # Errors
+    /// As [`Tree::apply`]; the tree is as before then.
+    pub fn apply(&mut self, edits: &mut dyn EditSource) -> Result<()> {
+        self.flush()?;
+        self.apply_to_tree(edits)
+    }
+
+    /// Puts the overlay's edits into the tree.
+    ///
+    /// # Errors
+    /// What reading or writing a node reports; the edits are still in the overlay then.
+    pub fn flush(&mut self) -> Result<()> {
+        if self.overlay.len() > 0 {
+            let overlay = std::mem::take(&mut self.overlay);
+            let applied = self.apply_to_tree(&mut overlay.sorted());
+            self.overlay = overlay;
+            applied?;
+            self.overlay.clear();
+        }
+        Ok(())
+    }
+
+    fn apply_to_tree(&mut self, edits: &mut dyn EditSource) -> Result<()> {
+        let collector =
+            Collector { store: &*self.store, forgotten: Mutex::default(), written: Mutex::default() };
+        self.tree = self.tree.apply(&collector, edits)?;
+        let into_inner = |set: Mutex<HashedMap<()>>| set.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for hash in collector.written.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.replaced.remove(&hash);
+        }
+        self.replaced.extend(into_inner(collector.forgotten));
+        if self.tree.is_only_handle() {
+            for (hash, ()) in self.replaced.drain() {
+                self.store.forget_node(&hash)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush_if_full(&mut self) -> Result<()> {
+        let edits_max = FLUSH_EDITS_MIN.max(usize::try_from(self.tree.len() / 2).unwrap_or(usize::MAX));
+        if self.overlay.len() >= edits_max || self.overlay.bytes() >= self.flush_bytes {
+            self.flush()?;
+        }
+        Ok(())
+    }
+}
