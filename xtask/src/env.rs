@@ -114,7 +114,7 @@ impl Venv {
 
     /// Returns a command that runs the environment's Python.
     pub(crate) fn python(&self) -> Command {
-        Command::new(self.program("python"))
+        self.command("python")
     }
 
     /// Returns a command that runs `pip`, quietly.
@@ -124,8 +124,8 @@ impl Venv {
         command
     }
 
-    /// Returns a command that runs a program that a requirement installed.
-    pub(crate) fn tool(&self, name: &str) -> Command {
+    /// Returns a command that runs a program of the environment.
+    pub(crate) fn command(&self, name: &str) -> Command {
         Command::new(self.program(name))
     }
 
@@ -137,7 +137,8 @@ impl Venv {
         Ok(output(self.python().arg("-c").arg(format!("print({expression})")))?.trim().to_owned())
     }
 
-    fn program(&self, name: &str) -> PathBuf {
+    /// Returns where a program of the environment is.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         let folder = if cfg!(windows) { "Scripts" } else { "bin" };
         self.directory.join(folder).join(name)
     }

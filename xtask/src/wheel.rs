@@ -68,11 +68,13 @@ fn build(workspace: &Workspace, tools: &Venv, wheel: Wheel) -> Result<PathBuf> {
     }
     let manifest = workspace.root.join("bindings/python/Cargo.toml");
     run(tools
-        .tool("maturin")
+        .command("maturin")
         .args(["build", "--quiet", "--compatibility", "linux", "--manifest-path"])
         .arg(manifest)
         .arg("--out")
         .arg(&folder)
+        .arg("--interpreter")
+        .arg(tools.program("python"))
         .args(wheel.flags()))?;
     only_wheel_in(&folder)
 }
