@@ -42,8 +42,11 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command
 }
 
+/// Returns the command line as a person would type it: cargo goes by its name, not by its toolchain's path.
 fn command_line(command: &Command) -> String {
-    std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect::<Vec<_>>().join(" ")
+    let program = command.get_program();
+    let shown = Path::new(program).file_name().filter(|name| *name == "cargo").unwrap_or(program);
+    std::iter::once(shown).chain(command.get_args()).map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(word: &OsStr) -> String {
