@@ -15,6 +15,8 @@
 //!
 //! **Invariant:** two nodes have equal chunks exactly when they have equal level, keys, values and children.
 
+use std::ops::Range;
+
 use super::Node;
 use crate::Hash;
 
@@ -25,22 +27,29 @@ pub(crate) const NODE_KEY: &[u8; 32] = b"prollytree node hash key v1\0\0\0\0\0";
 const HEADER_BYTES: usize = 8;
 const CHILDREN_PER_CHUNK: usize = 4;
 /// A longer key or tagged value is committed to by length and digest, so that every entry fits a chunk.
-const FIELD_BYTES_MAX: usize = 448;
+pub(crate) const FIELD_BYTES_MAX: usize = 448;
 const DIGEST_MARK: u16 = u16::MAX;
 const DIGEST_FIELD_BYTES: usize = 2 + 4 + Hash::LEN;
 
 /// The chunks of a node.
 pub(crate) struct Commitment {
     bytes: Vec<u8>,
-    /// The index of the first entry of each chunk.
-    firsts: Vec<usize>,
+    slots: Vec<Slot>,
+}
+
+/// What a chunk holds.
+struct Slot {
+    /// The index of its first entry.
+    first: usize,
+    /// Where its padding begins.
+    end: usize,
 }
 
 impl Commitment {
     /// Lays out the logical content of a node.
     pub(crate) fn of(node: &Node) -> Self {
         let mut this =
-            Self { bytes: Vec::with_capacity(node.bytes.len() * 5 / 4 + CHUNK_BYTES), firsts: Vec::new() };
+            Self { bytes: Vec::with_capacity(node.bytes.len() * 5 / 4 + CHUNK_BYTES), slots: Vec::new() };
         let level = node.level();
         let prefix = node.prefix();
         this.start_chunk(level, 0);
@@ -49,9 +58,9 @@ impl Commitment {
             let key_len = prefix.len() + suffix.len();
             let value = if node.is_leaf() { node.tagged_value(index) } else { &[] };
             let value_bytes = if node.is_leaf() { field_bytes(value.len()) } else { Hash::LEN + 8 };
-            let chunk_start = (this.firsts.len() - 1) * CHUNK_BYTES;
-            let used = this.bytes.len() - chunk_start;
-            let held = index - this.firsts[this.firsts.len() - 1];
+            let chunk = this.slots.len() - 1;
+            let used = this.bytes.len() - chunk * CHUNK_BYTES;
+            let held = index - this.slots[chunk].first;
             let full = used + field_bytes(key_len) + value_bytes > CHUNK_BYTES
                 || (level > 0 && held == CHILDREN_PER_CHUNK);
             if full {
@@ -76,35 +85,49 @@ impl Commitment {
 
     /// Number of chunks, at least one.
     pub(crate) fn chunk_count(&self) -> usize {
-        self.firsts.len()
+        self.slots.len()
     }
 
-    /// The bytes of chunk `index`, padding included.
-    pub(crate) fn chunk(&self, index: usize) -> &[u8] {
-        &self.bytes[index * CHUNK_BYTES..(index + 1) * CHUNK_BYTES]
+    /// The bytes of a run of chunks, padding included.
+    pub(crate) fn chunks(&self, run: Range<usize>) -> &[u8] {
+        &self.bytes[run.start * CHUNK_BYTES..run.end * CHUNK_BYTES]
+    }
+
+    /// The bytes of chunk `index` without its padding.
+    pub(crate) fn unpadded(&self, index: usize) -> &[u8] {
+        &self.bytes[index * CHUNK_BYTES..self.slots[index].end]
     }
 
     /// The chunk that holds entry `index`.
     pub(crate) fn chunk_of(&self, index: usize) -> usize {
-        self.firsts.partition_point(|first| *first <= index) - 1
+        self.slots.partition_point(|slot| slot.first <= index) - 1
     }
 
     fn start_chunk(&mut self, level: u8, first: usize) {
-        let index = self.firsts.len();
-        self.bytes.resize(index * CHUNK_BYTES, 0);
-        self.firsts.push(first);
+        let index = self.slots.len();
+        self.end_chunk();
+        self.slots.push(Slot { first, end: 0 });
         let [low, high] = u16::try_from(index).expect("a node has fewer entries than that").to_le_bytes();
         self.bytes.extend_from_slice(&[level, 0, low, high, 0, 0, 0, 0]);
     }
 
+    /// Pads the last chunk.
+    fn end_chunk(&mut self) {
+        if let Some(slot) = self.slots.last_mut() {
+            slot.end = self.bytes.len();
+        }
+        self.bytes.resize(self.slots.len() * CHUNK_BYTES, 0);
+    }
+
     /// Fills in what is known only at the end: the entries of each chunk and the number of chunks.
     fn finish(&mut self, count: usize) {
-        let chunks = self.firsts.len();
-        self.bytes.resize(chunks * CHUNK_BYTES, 0);
+        self.end_chunk();
+        let chunks = self.slots.len();
         let total = u16::try_from(chunks).expect("a node has fewer entries than that").to_le_bytes();
         for index in 0..chunks {
-            let end = self.firsts.get(index + 1).copied().unwrap_or(count);
-            let entries = u8::try_from(end - self.firsts[index]).expect("an entry takes at least five bytes");
+            let end = self.slots.get(index + 1).map_or(count, |slot| slot.first);
+            let entries =
+                u8::try_from(end - self.slots[index].first).expect("an entry takes at least five bytes");
             let at = index * CHUNK_BYTES;
             self.bytes[at + 1] = entries;
             self.bytes[at + 4..at + 6].copy_from_slice(&total);
@@ -146,22 +169,8 @@ pub(crate) mod chunk {
     pub(crate) enum Field<'a> {
         /// The bytes themselves.
         Bytes(&'a [u8]),
-        /// Length and BLAKE3 digest of longer bytes.
+        /// Length and BLAKE3 digest of more than [`FIELD_BYTES_MAX`] bytes.
         Digest { len: u32, digest: Hash },
-    }
-
-    impl Field<'_> {
-        /// Whether the field commits to `bytes`.
-        pub(crate) fn matches(&self, bytes: &[u8]) -> bool {
-            match self {
-                Self::Bytes(own) => *own == bytes,
-                Self::Digest { len, digest } => {
-                    usize::try_from(*len) == Ok(bytes.len())
-                        && bytes.len() > FIELD_BYTES_MAX
-                        && Hash::from(blake3::hash(bytes)) == *digest
-                }
-            }
-        }
     }
 
     /// An entry of a chunk.
@@ -188,15 +197,13 @@ pub(crate) mod chunk {
         pub(crate) index: usize,
         pub(crate) chunks: usize,
         pub(crate) entries: Vec<Entry<'a>>,
-        /// Bytes in use; what follows is padding.
-        pub(crate) used: usize,
     }
 
     impl<'a> Chunk<'a> {
-        /// Reads a chunk of exactly 1,024 bytes.
+        /// Reads a chunk without its padding.
         pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
             let bad = || Error::InvalidProof { reason: "a chunk does not follow the format".to_owned() };
-            if bytes.len() != CHUNK_BYTES {
+            if bytes.len() > CHUNK_BYTES {
                 return Err(bad());
             }
             let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or_else(bad)?;
@@ -212,8 +219,7 @@ pub(crate) mod chunk {
                     Entry::Child(key, hash, u64::from_le_bytes(*reader.array().ok_or_else(bad)?))
                 });
             }
-            let used = CHUNK_BYTES - reader.0.len();
-            if reader.0.iter().any(|byte| *byte != 0) {
+            if !reader.0.is_empty() {
                 return Err(bad());
             }
             Ok(Self {
@@ -221,7 +227,6 @@ pub(crate) mod chunk {
                 index: usize::from(u16::from_le_bytes([i0, i1])),
                 chunks: usize::from(u16::from_le_bytes([c0, c1])),
                 entries: parsed,
-                used,
             })
         }
     }
@@ -239,7 +244,11 @@ pub(crate) mod chunk {
             let len = u16::from_le_bytes(*self.array()?);
             if len == DIGEST_MARK {
                 let len = u32::from_le_bytes(*self.array()?);
-                return Some(Field::Digest { len, digest: Hash::new(*self.array()?) });
+                let digest = Hash::new(*self.array()?);
+                return (len as usize > FIELD_BYTES_MAX).then_some(Field::Digest { len, digest });
+            }
+            if usize::from(len) > FIELD_BYTES_MAX {
+                return None;
             }
             let (bytes, rest) = self.0.split_at_checked(usize::from(len))?;
             self.0 = rest;

@@ -19,7 +19,7 @@ use std::{
 use arc_swap::ArcSwapWeak;
 
 pub(crate) use build::{Child, NodeBuilder};
-pub(crate) use commitment::{CHUNK_BYTES, Commitment, NODE_KEY, chunk};
+pub(crate) use commitment::{CHUNK_BYTES, Commitment, FIELD_BYTES_MAX, NODE_KEY, chunk};
 
 use crate::{Hash, Link, Locator, ValueRef};
 
