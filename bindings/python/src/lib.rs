@@ -1,1 +1,57 @@
-//! Placeholder while the layer is written.
+//! The compiled module `prollytree.prollytree`: a thin layer between Python and the Rust crates.
+//!
+//! **Invariant:** a binding converts, releases the interpreter lock, calls, and maps the error; it decides nothing. No
+//! Rust lock is held while Python code runs or the interpreter lock is waited for.
+
+mod args;
+mod batch;
+mod config;
+mod errors;
+
+mod scan;
+mod tree;
+mod types;
+
+use pyo3::prelude::*;
+
+/// The compiled half of the `prollytree` package; see the package for the documentation.
+#[pymodule]
+mod prollytree {
+    use pyo3::{prelude::*, types::PyList};
+
+    #[pymodule_export]
+    use crate::{
+        config::TreeConfig,
+
+        tree::ProllyTree,
+    };
+
+    /// What this wheel lacks is absent from it: each flag says whether a family of classes is there.
+    const FLAGS: [(&str, bool); 5] = [
+        ("git_available", false),
+        ("namespaced_available", false),
+        ("proximity_available", false),
+        ("proximity_text_available", false),
+        ("sql_available", false),
+    ];
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        for (flag, present) in FLAGS {
+            module.add(flag, present)?;
+        }
+        crate::errors::add_to(module)?;
+        crate::types::add_to(module)?;
+        let mut public = Vec::new();
+        for name in module.index()? {
+            let name: String = name.extract()?;
+            if name == "__version__" || !name.starts_with('_') {
+                public.push(name);
+            }
+        }
+        public.sort_unstable();
+        module.setattr("__all__", PyList::new(py, public)?)
+    }
+}
