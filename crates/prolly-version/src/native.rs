@@ -1,0 +1,319 @@
+//! The native commit graph: commits are objects beside the nodes, refs and HEAD are refs of the backend.
+//!
+//! ```text
+//! ref refs/…   the id of a commit, 64 hex digits
+//! ref HEAD     "ref: " and a full ref name, or an id; the branch `main` when there is none
+//! ```
+//!
+//! **Invariant:** a commit, everything it needs and the ref that names it become visible in one transaction of the
+//! backend.
+
+use std::{path::PathBuf, sync::Arc};
+
+use prolly_core::{Hash, HashedMap, Link, Node, NodeReader, Record, RecordKind, ValueRef};
+use prolly_store::{Backend, CachedReader, HashPrefix, NodeCache, Transaction};
+
+use crate::{
+    BRANCH_PREFIX, Commit, CommitDraft, CommitGraph, CommitId, Error, Expected, GcReport, Head,
+    PendingObjects, RefEdit, Result, check_ref_name,
+    commit_record::{self, hash_of, id_of},
+};
+
+const HEAD: &str = "HEAD";
+const SYMBOLIC: &str = "ref: ";
+/// The branch of a store in which nobody has chosen one.
+pub(crate) const DEFAULT_BRANCH: &str = "main";
+/// How many bytes of a commit's nodes are handed to the cache, those near the root first.
+const CACHED_BYTES_MAX: usize = 4 << 20;
+
+/// Commits and refs in a [`Backend`].
+pub struct NativeGraph {
+    backend: Arc<dyn Backend>,
+    cache: Arc<NodeCache>,
+    reader: Arc<CachedReader>,
+    staging_dir: Option<PathBuf>,
+}
+
+impl NativeGraph {
+    /// Uses a backend, reading through `cache`; staged changes are journalled in `staging_dir`, if there is one.
+    pub fn new(backend: Arc<dyn Backend>, cache: Arc<NodeCache>, staging_dir: Option<PathBuf>) -> Self {
+        let reader = Arc::new(CachedReader::new(Arc::clone(&backend), Arc::clone(&cache)));
+        Self { backend, cache, reader, staging_dir }
+    }
+
+    /// The bytes of commit `id`, verified; `None` when there is no such object, or it is no commit.
+    fn commit_bytes(&self, id: &CommitId) -> Result<Option<Box<[u8]>>> {
+        let Some(hash) = hash_of(id) else { return Ok(None) };
+        let Some(bytes) = self.backend.get(&hash)? else { return Ok(None) };
+        if bytes.first() != Some(&(RecordKind::Commit as u8)) {
+            return Ok(None);
+        }
+        let found = Record::address(&bytes);
+        if found != hash {
+            return Err(Error::DamagedCommit {
+                id: *id,
+                reason: format!("its contents have the address {found}"),
+            });
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Marks everything that refs and HEAD reach.
+    fn mark(&self) -> Result<HashedMap<()>> {
+        let mut marked = HashedMap::default();
+        let mut commits: Vec<_> = self.refs("")?.into_iter().map(|(_, id)| id).collect();
+        if let Head::Detached(id) = self.head()? {
+            commits.push(id);
+        }
+        while let Some(id) = commits.pop() {
+            let hash = hash_of(&id).ok_or(Error::MissingCommit { id })?;
+            if marked.insert(hash, ()).is_some() {
+                continue;
+            }
+            let bytes = self.commit_bytes(&id)?.ok_or(Error::MissingCommit { id })?;
+            let commit = commit_record::decode(id, &bytes)?;
+            commits.extend(&commit.parents);
+            self.mark_objects(&mut marked, Object::Node(commit.root))?;
+        }
+        Ok(marked)
+    }
+
+    /// Marks an object and what lies below it; past the cache, which this would only empty.
+    fn mark_objects(&self, marked: &mut HashedMap<()>, object: Object) -> Result<()> {
+        let mut open = vec![object];
+        while let Some(object) = open.pop() {
+            let hash = object.link().hash;
+            if marked.insert(hash, ()).is_some() {
+                continue;
+            }
+            match object {
+                Object::Node(_) => {
+                    let bytes = self.backend.get(&hash)?.ok_or(prolly_core::Error::Missing { hash })?;
+                    open.extend(linked_by_node(&Node::decode(&hash, bytes)?));
+                }
+                Object::Record(link) => open.extend(linked_by_record(&self.reader.read_record(&link)?)?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An object that something links to.
+#[derive(Clone, Copy)]
+enum Object {
+    Node(Link),
+    Record(Link),
+}
+
+impl Object {
+    fn link(&self) -> &Link {
+        match self {
+            Self::Node(link) | Self::Record(link) => link,
+        }
+    }
+}
+
+fn linked_by_node(node: &Node) -> Vec<Object> {
+    if !node.is_leaf() {
+        return (0..node.count()).map(|index| Object::Node(node.child(index))).collect();
+    }
+    if node.link_count() == 0 {
+        return Vec::new();
+    }
+    let link = |index| match (node.value(index), node.value_link(index)) {
+        (ValueRef::Tree { .. }, Some(link)) => Some(Object::Node(link)),
+        (_, Some(link)) => Some(Object::Record(link)),
+        (_, None) => None,
+    };
+    (0..node.count()).filter_map(link).collect()
+}
+
+fn linked_by_record(encoded: &[u8]) -> Result<Vec<Object>> {
+    Ok(Record::decode(encoded)?.links().map(|hash| Object::Record(hash.into())).collect())
+}
+
+/// Puts the pending objects that a root reaches into a transaction; returns nodes among them that are worth caching.
+fn put_pending(
+    transaction: &mut dyn Transaction,
+    pending: &dyn PendingObjects,
+    root: &Arc<Node>,
+) -> Result<Vec<Arc<Node>>> {
+    let mut seen: HashedMap<()> = HashedMap::default();
+    let mut nodes = Vec::new();
+    let mut nodes_bytes = 0;
+    let mut open = vec![Object::Node(root.link())];
+    while let Some(object) = open.pop() {
+        let link = *object.link();
+        if seen.insert(link.hash, ()).is_some() {
+            continue;
+        }
+        match object {
+            Object::Node(_) => {
+                if let Some(node) = pending.node(&link)? {
+                    transaction.put(&link.hash, node.bytes())?;
+                    open.extend(linked_by_node(&node));
+                    nodes_bytes += node.weight_bytes();
+                    if nodes_bytes <= CACHED_BYTES_MAX {
+                        nodes.push(node);
+                    }
+                }
+            }
+            Object::Record(_) => {
+                if let Some(encoded) = pending.record(&link)? {
+                    transaction.put(&link.hash, &encoded)?;
+                    open.extend(linked_by_record(&encoded)?);
+                }
+            }
+        }
+    }
+    Ok(nodes)
+}
+
+fn to_store_edit(edit: &RefEdit, new: Option<CommitId>) -> Result<prolly_store::RefEdit> {
+    check_ref_name(&edit.name)?;
+    let text = |id: CommitId| id.to_string().into_bytes();
+    let expected = match edit.expected {
+        Expected::Absent => prolly_store::Expected::Absent,
+        Expected::Commit(id) => prolly_store::Expected::Value(text(id)),
+    };
+    Ok(prolly_store::RefEdit { name: edit.name.clone(), expected, new: new.map(text) })
+}
+
+fn parse_ref(name: &str, value: &[u8]) -> Result<CommitId> {
+    let parsed = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    parsed.ok_or_else(|| damaged_ref(name, value))
+}
+
+fn damaged_ref(name: &str, value: &[u8]) -> Error {
+    Error::DamagedRef { name: name.to_owned(), reason: format!("it holds \"{}\"", value.escape_ascii()) }
+}
+
+/// Turns a store's report of a moved ref into ours.
+fn from_store(error: prolly_store::Error) -> Error {
+    match error {
+        prolly_store::Error::RefMoved { name, expected, found } => {
+            let expected = match expected {
+                prolly_store::Expected::Value(value) => parse_ref(&name, &value).map(Some),
+                _ => Ok(None),
+            };
+            let found = found.map(|value| parse_ref(&name, &value)).transpose();
+            match (expected, found) {
+                (Ok(expected), Ok(found)) => Error::RefMoved { name, expected, found },
+                (Err(error), _) | (_, Err(error)) => error,
+            }
+        }
+        other => other.into(),
+    }
+}
+
+impl CommitGraph for NativeGraph {
+    fn objects(&self) -> Arc<dyn NodeReader> {
+        Arc::clone(&self.reader) as Arc<dyn NodeReader>
+    }
+
+    fn read_commit(&self, id: &CommitId) -> Result<Option<Commit>> {
+        self.commit_bytes(id)?.map(|bytes| commit_record::decode(*id, &bytes)).transpose()
+    }
+
+    fn commits_by_prefix(&self, hex: &str, limit: usize) -> Result<Vec<CommitId>> {
+        let Some(prefix) = HashPrefix::parse(hex) else { return Ok(Vec::new()) };
+        let mut commits = Vec::new();
+        for hash in self.backend.objects_by_prefix(&prefix, usize::MAX)? {
+            let id = id_of(hash);
+            if commits.len() < limit && self.commit_bytes(&id)?.is_some() {
+                commits.push(id);
+            }
+        }
+        Ok(commits)
+    }
+
+    fn read_ref(&self, name: &str) -> Result<Option<CommitId>> {
+        self.backend.read_ref(name)?.map(|value| parse_ref(name, &value)).transpose()
+    }
+
+    fn refs(&self, prefix: &str) -> Result<Vec<(String, CommitId)>> {
+        self.backend
+            .refs(prefix)?
+            .into_iter()
+            .filter(|(name, _)| name != HEAD)
+            .map(|(name, value)| parse_ref(&name, &value).map(|id| (name, id)))
+            .collect()
+    }
+
+    fn head(&self) -> Result<Head> {
+        let Some(value) = self.backend.read_ref(HEAD)? else {
+            return Ok(Head::Branch(format!("{BRANCH_PREFIX}{DEFAULT_BRANCH}")));
+        };
+        match value.strip_prefix(SYMBOLIC.as_bytes()).map(std::str::from_utf8) {
+            Some(Ok(name)) if name.starts_with(BRANCH_PREFIX) && check_ref_name(name).is_ok() => {
+                Ok(Head::Branch(name.to_owned()))
+            }
+            Some(_) => Err(damaged_ref(HEAD, &value)),
+            None => parse_ref(HEAD, &value).map(Head::Detached),
+        }
+    }
+
+    fn set_head(&self, head: &Head) -> Result<()> {
+        let value = match head {
+            Head::Branch(name) => {
+                check_ref_name(name)?;
+                format!("{SYMBOLIC}{name}")
+            }
+            Head::Detached(id) => id.to_string(),
+        };
+        let edit = prolly_store::RefEdit {
+            name: HEAD.to_owned(),
+            expected: prolly_store::Expected::Any,
+            new: Some(value.into_bytes()),
+        };
+        Ok(self.backend.edit_refs(&[edit])?)
+    }
+
+    fn publish(
+        &self,
+        objects: &dyn PendingObjects,
+        draft: &CommitDraft,
+        edit: Option<&RefEdit>,
+    ) -> Result<CommitId> {
+        let (hash, encoded) = commit_record::encode(draft)?;
+        let id = id_of(hash);
+        let edit = edit.map(|edit| to_store_edit(edit, Some(id))).transpose()?;
+        let mut transaction = self.backend.begin()?;
+        for parent in &draft.parents {
+            let parent_hash = hash_of(parent).ok_or(Error::MissingCommit { id: *parent })?;
+            if !self.backend.contains(&parent_hash)? {
+                return Err(Error::MissingCommit { id: *parent });
+            }
+        }
+        let nodes = put_pending(&mut *transaction, objects, &draft.root)?;
+        transaction.put(&hash, &encoded)?;
+        transaction.commit(edit.as_slice()).map_err(from_store)?;
+        nodes.into_iter().for_each(|node| self.cache.insert(node));
+        Ok(id)
+    }
+
+    fn update_refs(&self, edits: &[RefEdit]) -> Result<()> {
+        let edits = edits.iter().map(|edit| to_store_edit(edit, edit.new)).collect::<Result<Vec<_>>>()?;
+        self.backend.edit_refs(&edits).map_err(from_store)
+    }
+
+    fn identity(&self) -> Result<Option<(String, String)>> {
+        Ok(None)
+    }
+
+    fn collect_garbage(&self) -> Result<GcReport> {
+        let transaction = self.backend.begin()?;
+        let marked = self.mark()?;
+        let report = transaction.sweep(&mut |hash: &Hash| marked.contains_key(hash))?;
+        Ok(GcReport {
+            objects_before: report.objects_before,
+            objects_removed: report.objects_removed,
+            bytes_before: report.bytes_before,
+            bytes_after: report.bytes_after,
+        })
+    }
+
+    fn staging_dir(&self) -> Option<PathBuf> {
+        self.staging_dir.clone()
+    }
+}
