@@ -25,13 +25,17 @@ fn assert_shows(tree: &Tree, model: &Model) {
     assert!(range.next_entry().unwrap().is_none());
 }
 
-/// A small config gives deep trees from few keys.
+/// Small targets give deep trees from few keys; a maximum near or below the target makes most cuts forced ones.
 fn configs() -> impl Strategy<Value = TreeConfig> {
-    (2u32..6, 1u32..8, any::<u64>()).prop_map(|(base, modulus, pattern)| TreeConfig {
-        pattern,
-        externalize_threshold: Some(300),
-        ..TreeConfig::with_targets(base, modulus)
-    })
+    (2u32..6, 1u32..8, any::<u64>(), 1u32..4, prop_oneof![3u32..8, 8u32..20]).prop_map(
+        |(base, modulus, pattern, min_chunk_size, max_chunk_size)| TreeConfig {
+            pattern,
+            min_chunk_size: min_chunk_size.min(max_chunk_size),
+            max_chunk_size,
+            externalize_threshold: Some(300),
+            ..TreeConfig::with_targets(base, modulus)
+        },
+    )
 }
 
 #[derive(Clone, Debug)]
