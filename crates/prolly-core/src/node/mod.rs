@@ -10,6 +10,8 @@ mod build;
 mod commitment;
 mod decode;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
