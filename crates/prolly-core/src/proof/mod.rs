@@ -68,6 +68,19 @@ impl Proof {
         prove::range(tree, bounds)
     }
 
+    /// Number of nodes that it shows a part of.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The root hash that it leads up to. It tells which root to look for among trusted ones, and proves nothing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidProof`] when it has no first node, or that node is not well formed.
+    pub fn claimed_root(&self) -> Result<Hash> {
+        Ok(self.nodes.first().ok_or_else(|| invalid("it has no nodes"))?.open()?.hash)
+    }
+
     /// Encodes the proof.
     pub fn to_bytes(&self) -> Vec<u8> {
         postcard::to_extend(self, vec![VERSION]).expect("a vector takes all that is written to it")

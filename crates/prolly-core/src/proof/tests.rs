@@ -411,3 +411,12 @@ fn long_keys_have_to_be_those_of_the_digests() {
     assert_refused(&with_keys(&[long(b'c'), long(b'a')]), root.hash(), "ascending");
     assert_refused(&with_keys(&[b"short".to_vec()]), root.hash(), "nothing refers to");
 }
+
+#[test]
+fn a_proof_names_the_root_it_leads_to() {
+    let tree = tree(1000, TreeConfig::default());
+    let proof = Proof::for_keys(&tree, [key(8)]).unwrap();
+    assert_eq!(proof.node_count(), tree.height());
+    assert_eq!(proof.claimed_root().unwrap(), tree.root_hash());
+    assert!(self::proof([]).claimed_root().is_err());
+}
