@@ -5,9 +5,11 @@
 pub mod blob;
 mod boundary;
 mod config;
+mod diff;
 mod edit;
 mod error;
 mod hash;
+mod merge;
 mod node;
 mod overlay;
 mod prolly_tree;
@@ -19,9 +21,11 @@ mod value;
 
 pub use blob::{Blob, BlobPart, BlobReader, BlobWriter};
 pub use config::{ENTRY_WEIGHT_BYTES, MAX_INLINE_BYTES, MAX_KEY_BYTES, TreeConfig};
+pub use diff::{Diff, Difference};
 pub use edit::{EditRef, EditSource, SortedEdits, empty_root_hash};
 pub use error::{Error, Result, Source};
 pub use hash::{Hash, HashedMap, Link, Locator};
+pub use merge::{Conflict, Merged, Resolution, Resolver, merge, refuse};
 pub use node::{NODE_FORMAT_VERSION, Node};
 pub use overlay::MAX_VALUE_BYTES;
 pub use prolly_tree::ProllyTree;

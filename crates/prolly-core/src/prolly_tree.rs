@@ -6,7 +6,7 @@
 //! **Invariant:** a [`Tree`] taken from it stays readable: nodes that an edit replaced leave the store only when no handle
 //! is left that could need them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
     Error, Hash, HashedMap, Link, Node, NodeReader, NodeStore, NodeWriter, Result, Tree, TreeConfig,
@@ -26,21 +26,42 @@ pub struct ProllyTree {
     tree: Tree,
     overlay: Overlay,
     flush_bytes: usize,
-    /// Nodes of earlier flushes that the tree no longer uses, but a handle on one of its earlier states may.
+    /// Nodes that this tree has written and uses.
+    own: HashedMap<()>,
+    /// Nodes that it has written and no longer uses, but a handle on one of its earlier states may.
     replaced: HashedMap<()>,
 }
 
-/// Passes new nodes on and collects the ones no longer used.
+/// Passes the nodes of one flush on, and collects which are new and which are no longer used.
 struct Collector<'a> {
     store: &'a dyn NodeStore,
-    forgotten: Mutex<HashedMap<()>>,
-    written: Mutex<Vec<Hash>>,
+    own: &'a HashedMap<()>,
+    replaced: &'a HashedMap<()>,
+    changes: Mutex<Changes>,
+}
+
+#[derive(Default)]
+struct Changes {
+    written: HashedMap<()>,
+    unused: HashedMap<()>,
+}
+
+impl Collector<'_> {
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl NodeWriter for Collector<'_> {
     fn write_node(&self, node: Arc<Node>) -> Result<()> {
-        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).remove(node.hash());
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).push(*node.hash());
+        let hash = *node.hash();
+        let mut changes = self.changes();
+        changes.unused.remove(&hash);
+        let known = self.own.contains_key(&hash) || self.replaced.contains_key(&hash);
+        if changes.written.insert(hash, ()).is_some() || known {
+            return Ok(());
+        }
+        drop(changes);
         self.store.write_node(node)
     }
 
@@ -49,7 +70,7 @@ impl NodeWriter for Collector<'_> {
     }
 
     fn forget_node(&self, hash: &Hash) -> Result<()> {
-        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).insert(*hash, ());
+        self.changes().unused.insert(*hash, ());
         Ok(())
     }
 }
@@ -81,6 +102,7 @@ impl ProllyTree {
             tree,
             overlay: Overlay::default(),
             flush_bytes: FLUSH_BYTES,
+            own: HashedMap::default(),
             replaced: HashedMap::default(),
         }
     }
@@ -215,14 +237,33 @@ impl ProllyTree {
     }
 
     fn apply_to_tree(&mut self, edits: &mut dyn EditSource) -> Result<()> {
-        let collector =
-            Collector { store: &*self.store, forgotten: Mutex::default(), written: Mutex::default() };
-        self.tree = self.tree.apply(&collector, edits)?;
-        let into_inner = |set: Mutex<HashedMap<()>>| set.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for hash in collector.written.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let collector = Collector {
+            store: &*self.store,
+            own: &self.own,
+            replaced: &self.replaced,
+            changes: Mutex::default(),
+        };
+        let applied = self.tree.apply_replacing(&collector, edits);
+        let Changes { written, unused } =
+            collector.changes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.tree = match applied {
+            Ok(tree) => tree,
+            Err(error) => {
+                // What the failed batch wrote is of no use; the batch's own error is the one to report.
+                let new = written.into_keys().filter(|hash| !self.own.contains_key(hash));
+                self.replaced.extend(new.map(|hash| (hash, ())));
+                return Err(error);
+            }
+        };
+        for (hash, ()) in written {
             self.replaced.remove(&hash);
+            self.own.insert(hash, ());
         }
-        self.replaced.extend(into_inner(collector.forgotten));
+        for (hash, ()) in unused {
+            if self.own.remove(&hash).is_some() {
+                self.replaced.insert(hash, ());
+            }
+        }
         if self.tree.is_only_handle() {
             for (hash, ()) in self.replaced.drain() {
                 self.store.forget_node(&hash)?;

@@ -1,6 +1,7 @@
 //! What a tree needs of the place its nodes live in. Stores implement these traits; the tree does no I/O of its own.
 
 use std::{
+    collections::hash_map::Entry,
     fmt,
     sync::{Arc, RwLock},
 };
@@ -25,7 +26,7 @@ pub trait NodeReader: Send + Sync {
 
 /// Takes the objects that an edit makes.
 pub trait NodeWriter: Send + Sync {
-    /// Takes a new node. Writing an equal one again changes nothing.
+    /// Takes a new node. Taking an equal one again counts: it has to be forgotten as often.
     ///
     /// # Errors
     /// [`Error::Store`] when the store failed.
@@ -37,8 +38,8 @@ pub trait NodeWriter: Send + Sync {
     /// [`Error::Store`] when the store failed.
     fn write_record(&self, hash: Hash, encoded: Vec<u8>) -> Result<()>;
 
-    /// Says that the tree being edited no longer uses a node. A writer that has not passed the node on drops it; the
-    /// hash may also be unknown to it, or belong to an older tree that keeps it.
+    /// Takes back one earlier [`NodeWriter::write_node`] of a node, whose writer no longer needs it. A store that has
+    /// made the node durable may keep it.
     ///
     /// # Errors
     /// [`Error::Store`] when the store failed.
@@ -56,7 +57,8 @@ impl<T: NodeReader + NodeWriter> NodeStore for T {}
 #[derive(Default)]
 pub struct NodeBuffer {
     base: Option<Arc<dyn NodeReader>>,
-    nodes: RwLock<HashedMap<Arc<Node>>>,
+    /// Nodes, and how often each was written.
+    nodes: RwLock<HashedMap<(Arc<Node>, usize)>>,
     records: RwLock<HashedMap<Arc<[u8]>>>,
 }
 
@@ -73,7 +75,11 @@ impl NodeBuffer {
 
     /// The buffered node `hash`, without asking the store behind.
     pub fn buffered_node(&self, hash: &Hash) -> Option<Arc<Node>> {
-        self.nodes.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(hash).cloned()
+        self.nodes
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(hash)
+            .map(|(node, _)| Arc::clone(node))
     }
 
     /// The buffered record `hash`, without asking the store behind.
@@ -118,7 +124,8 @@ impl NodeReader for NodeBuffer {
 
 impl NodeWriter for NodeBuffer {
     fn write_node(&self, node: Arc<Node>) -> Result<()> {
-        self.nodes.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(*node.hash(), node);
+        let mut nodes = self.nodes.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        nodes.entry(*node.hash()).or_insert((node, 0)).1 += 1;
         Ok(())
     }
 
@@ -129,7 +136,13 @@ impl NodeWriter for NodeBuffer {
     }
 
     fn forget_node(&self, hash: &Hash) -> Result<()> {
-        self.nodes.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(hash);
+        let mut nodes = self.nodes.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Entry::Occupied(mut entry) = nodes.entry(*hash) {
+            entry.get_mut().1 -= 1;
+            if entry.get().1 == 0 {
+                entry.remove();
+            }
+        }
         Ok(())
     }
 }

@@ -17,6 +17,23 @@ use crate::{
     node::{Child, NodeBuilder},
 };
 
+/// Passes new nodes on and lets the old ones be: the tree they belong to is still there.
+struct KeepOld<'a>(&'a dyn NodeWriter);
+
+impl NodeWriter for KeepOld<'_> {
+    fn write_node(&self, node: Arc<Node>) -> Result<()> {
+        self.0.write_node(node)
+    }
+
+    fn write_record(&self, hash: Hash, encoded: Vec<u8>) -> Result<()> {
+        self.0.write_record(hash, encoded)
+    }
+
+    fn forget_node(&self, _hash: &Hash) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// Sorted edits of one level, one at a time.
 trait Edits {
     /// The edit at hand, `None` at the end.
@@ -49,6 +66,15 @@ impl Tree {
     /// [`Error::Unsorted`](crate::Error::Unsorted), [`Error::KeyTooLong`](crate::Error::KeyTooLong), or what the source,
     /// the reader and the writer report. This tree is unharmed then.
     pub fn apply(&self, writer: &dyn NodeWriter, edits: &mut dyn EditSource) -> Result<Self> {
+        self.apply_replacing(&KeepOld(writer), edits)
+    }
+
+    /// As [`Tree::apply`], but tells the writer to forget the nodes that the edits replaced.
+    pub(crate) fn apply_replacing(
+        &self,
+        writer: &dyn NodeWriter,
+        edits: &mut dyn EditSource,
+    ) -> Result<Self> {
         let mut prepared = Prepared::new(edits, self.config(), writer)?;
         if prepared.peek().is_none() {
             return Ok(self.clone());

@@ -34,6 +34,19 @@ pub struct Found {
 }
 
 impl Found {
+    pub(crate) fn new(leaf: Arc<Node>, index: usize) -> Self {
+        Self { leaf, index }
+    }
+
+    /// The key, in two parts.
+    pub(crate) fn key_parts(&self) -> (&[u8], &[u8]) {
+        (self.leaf.prefix(), self.leaf.key_suffix(self.index))
+    }
+
+    pub(crate) fn read_key(&self, key: &mut Vec<u8>) {
+        self.leaf.read_key(self.index, key);
+    }
+
     /// The value.
     pub fn value(&self) -> ValueRef<'_> {
         self.leaf.value(self.index)
