@@ -186,8 +186,12 @@ impl Keys {
         Ok(this)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.keys.len()
+    /// Just this key.
+    pub(crate) fn one(key: &[u8]) -> Self {
+        let mut this = Self::default();
+        let range = this.arena.push(key);
+        this.keys.push(range);
+        this
     }
 
     /// The keys in the order given.

@@ -7,6 +7,7 @@ mod args;
 mod batch;
 mod config;
 mod errors;
+mod proof;
 
 mod scan;
 mod tree;
@@ -22,6 +23,7 @@ mod prollytree {
     #[pymodule_export]
     use crate::{
         config::TreeConfig,
+        proof::{proof_num_nodes, proof_root_hash, proof_verify, proof_verify_many, proof_verify_range},
 
         tree::ProllyTree,
     };

@@ -10,10 +10,11 @@ use pyo3::{
 };
 
 use crate::{
-    args::{Bytes, Path},
+    args::{Bytes, Claim, Path},
     batch::{Keys, Pairs},
     config::TreeConfig,
     errors::{self, Failure, ProllyTreeError},
+    proof,
     scan::{Kind, Scan},
 };
 
@@ -248,6 +249,54 @@ impl ProllyTree {
         })?;
         let (key, value) = pair.ok_or_else(|| PyIndexError::new_err(format!("there is no entry {index}")))?;
         Ok((PyBytes::new(py, &key), PyBytes::new(py, &value)))
+    }
+
+    /// Proves that `key` has its value, or that it is absent.
+    fn generate_proof<'py>(&self, py: Python<'py>, key: Bytes<'_>) -> PyResult<Bound<'py, PyAny>> {
+        proof::for_keys(py, &self.tree(py)?, &Keys::one(&key))
+    }
+
+    /// Proves the values, or the absence, of several keys together.
+    fn generate_multi_proof<'py>(
+        &self,
+        py: Python<'py>,
+        keys: &Bound<'_, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let keys = Keys::gather(keys)?;
+        proof::for_keys(py, &self.tree(py)?, &keys)
+    }
+
+    /// Proves what `range(start, end)` gives, and that nothing is left out.
+    #[pyo3(signature = (start=None, end=None))]
+    fn generate_range_proof<'py>(
+        &self,
+        py: Python<'py>,
+        start: Option<Bytes<'_>>,
+        end: Option<Bytes<'_>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        proof::for_range(py, &self.tree(py)?, start, end)
+    }
+
+    /// Checks a proof against this tree's root hash.
+    ///
+    /// With a `value`: is it what `key` holds? With None: is `key` absent? Left out: is `key` present?
+    /// Raises ProofError when `proof` is no proof at all.
+    #[pyo3(signature = (proof, key, value=Claim::Present))]
+    fn verify(&self, py: Python<'_>, proof: Bytes<'_>, key: Bytes<'_>, value: Claim<'_>) -> PyResult<bool> {
+        let root = self.write(py, |tree| Ok(tree.root_hash()?))?;
+        proof::holds(py, &proof, &root, &key, &value)
+    }
+
+    /// The same as `verify`.
+    #[pyo3(signature = (proof_bytes, key, expected_value=Claim::Present))]
+    fn verify_proof(
+        &self,
+        py: Python<'_>,
+        proof_bytes: Bytes<'_>,
+        key: Bytes<'_>,
+        expected_value: Claim<'_>,
+    ) -> PyResult<bool> {
+        self.verify(py, proof_bytes, key, expected_value)
     }
 
     /// Writes pending edits into the tree, and saves the root durably if it is in a directory.

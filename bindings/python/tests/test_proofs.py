@@ -37,8 +37,8 @@ def holds(proof: bytes, root: bytes, key: bytes, value: bytes | None) -> bool:
 def test_a_proof_is_bytes_with_fields(tree: ProllyTree) -> None:
     proof = tree.generate_proof(b"k000007")
     assert isinstance(proof, bytes) and isinstance(proof, Proof)
-    assert proof.kind == "key"
-    assert proof.levels == tree.depth()
+    assert proof.root_hash == tree.root_hash()
+    assert proof.num_nodes == tree.depth()
     assert Proof(bytes(proof)) == proof
     assert pickle.loads(pickle.dumps(proof)) == proof
     assert type(pickle.loads(pickle.dumps(proof))) is Proof
@@ -129,8 +129,8 @@ def test_bytes_that_are_no_proof(tree: ProllyTree, garbage: bytes) -> None:
         lambda: tree.verify(garbage, b"k", b"v"),
         lambda: tree.verify_proof(garbage, b"k"),
         lambda: Proof(garbage).verify(tree.root_hash(), b"k"),
-        lambda: Proof(garbage).kind,
-        lambda: Proof(garbage).levels,
+        lambda: Proof(garbage).root_hash,
+        lambda: Proof(garbage).num_nodes,
     ):
         with pytest.raises(p.ProofError):
             call()
@@ -178,7 +178,7 @@ def test_several_keys_in_one_proof(tree: ProllyTree) -> None:
         b"absent": None,
     }
     root = tree.root_hash()
-    assert proof.kind == "keys"
+    assert proof.root_hash == root and proof.num_nodes > tree.depth()
     assert Proof(bytes(proof)).verify_many(root, expected) is True
     assert proof.verify_many(bytes(32), expected) is False
     assert proof.verify_many(root, {**expected, b"k000001": b"other"}) is False
@@ -191,7 +191,7 @@ def test_a_range_in_one_proof(tree: ProllyTree) -> None:
     items = list(tree.range(b"k000100", b"k000300"))
     proof = tree.generate_range_proof(b"k000100", b"k000300")
     root = tree.root_hash()
-    assert proof.kind == "range"
+    assert proof.root_hash == root
     check = Proof(bytes(proof)).verify_range
     assert check(root, b"k000100", b"k000300", items) is True
     assert check(bytes(32), b"k000100", b"k000300", items) is False

@@ -123,21 +123,21 @@ class Proof(bytes):
     """A proof, as the bytes to send: what keys a tree holds, checkable from its root hash alone.
 
     ``Proof(received)`` gives received bytes their methods back. Nothing that a proof says about itself is trusted:
-    ``kind`` and ``levels`` describe it, and only ``verify*`` against a root hash from elsewhere decides. Every
+    ``root_hash`` and ``num_nodes`` describe it, and only ``verify*`` against a root hash from elsewhere decides. Every
     member raises :class:`ProofError` on bytes that are no proof at all.
     """
 
     __slots__ = ()
 
     @property
-    def kind(self) -> Literal["key", "keys", "range"]:
-        """What is proved: one key, several keys, or a whole range."""
-        return _native._proof_kind(self)
+    def root_hash(self) -> bytes:
+        """The root hash that the proof leads up to: which one to look for among those that are trusted."""
+        return _native._proof_root_hash(self)
 
     @property
-    def levels(self) -> int:
-        """Levels of the tree that the proof passes through, the leaf included; 0 for the empty tree."""
-        return _native._proof_levels(self)
+    def num_nodes(self) -> int:
+        """Nodes that the proof shows a part of; for one key at most the levels of the tree."""
+        return _native._proof_num_nodes(self)
 
     def verify(self, root_hash: Buffer, key: Buffer, value: Buffer | EllipsisType | None = ...) -> bool:
         """Checks a proof of one key offline: no tree or store is needed.
