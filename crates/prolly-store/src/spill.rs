@@ -37,6 +37,8 @@ pub struct SpillBuffer {
 struct Pending {
     nodes: HashedMap<Arc<Node>>,
     records: HashedMap<Arc<[u8]>>,
+    /// How often more than once a node was written: it has to be forgotten as often.
+    repeats: HashedMap<usize>,
     /// What `nodes` and `records` weigh.
     memory_bytes: usize,
     /// Addresses in the order they came, oldest first; forgotten ones may still be in it.
@@ -162,6 +164,24 @@ impl Pending {
         Ok(scratch.read(spilled.offset, spilled.len)?)
     }
 
+    /// Counts another writing of a node that is pending already.
+    fn repeat(&mut self, hash: &Hash) -> bool {
+        let known = self.nodes.contains_key(hash) || self.spilled.get(hash).is_some_and(|spilled| spilled.is_node);
+        if known {
+            *self.repeats.entry(*hash).or_default() += 1;
+        }
+        known
+    }
+
+    fn take_back_repeat(&mut self, hash: &Hash) -> bool {
+        let Some(count) = self.repeats.get_mut(hash) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            self.repeats.remove(hash);
+        }
+        true
+    }
+
     fn remove(&mut self, hash: &Hash) {
         if let Some(node) = self.nodes.remove(hash) {
             self.memory_bytes -= node_bytes(&node);
@@ -256,6 +276,9 @@ impl NodeReader for SpillBuffer {
 
 impl NodeWriter for SpillBuffer {
     fn write_node(&self, node: Arc<Node>) -> Result<()> {
+        if self.pending.write().unwrap_or_else(PoisonError::into_inner).repeat(node.hash()) {
+            return Ok(());
+        }
         self.add(*node.hash(), |pending| {
             pending.memory_bytes += node_bytes(&node);
             pending.nodes.insert(*node.hash(), node);
@@ -271,7 +294,10 @@ impl NodeWriter for SpillBuffer {
     }
 
     fn forget_node(&self, hash: &Hash) -> Result<()> {
-        self.pending.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
+        if !pending.take_back_repeat(hash) {
+            pending.remove(hash);
+        }
         Ok(())
     }
 }

@@ -56,6 +56,11 @@ fn writing_again_counts_once_and_the_base_is_asked_last() {
     assert_eq!(buffer.pending_bytes(), bytes);
     assert_eq!(buffer.read_node(&old.link()).unwrap().hash(), old.hash());
     assert!(buffer.node(old.hash()).unwrap().is_none());
+    // Written for two trees, it goes when both have forgotten it.
+    buffer.forget_node(new.hash()).unwrap();
+    assert!(buffer.node(new.hash()).unwrap().is_some());
+    buffer.forget_node(new.hash()).unwrap();
+    assert!(buffer.node(new.hash()).unwrap().is_none());
 }
 
 #[test]
