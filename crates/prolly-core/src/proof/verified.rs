@@ -26,8 +26,8 @@ use crate::{
 pub enum ProvenValue {
     /// All that the entry holds: bytes, or the address of a blob or of a tree.
     Whole(Value),
-    /// An entry of over 448 bytes, which a tree commits to by length and digest: of the tagged form, that is, for plain
-    /// bytes, of a zero byte and then the bytes.
+    /// A value that a tree commits to by length and digest, because its tagged form (for plain bytes, a zero byte and then
+    /// the bytes) has over 448 bytes.
     Digest {
         /// Length of the tagged form.
         tagged_len: u32,
