@@ -105,6 +105,9 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Path {
 }
 
 /// The bounds of `[start, end)` with `None` open.
-pub(crate) fn limits<'a>(start: Option<&'a [u8]>, end: Option<&'a [u8]>) -> (Limit<&'a [u8]>, Limit<&'a [u8]>) {
+pub(crate) fn limits<'a>(
+    start: Option<&'a [u8]>,
+    end: Option<&'a [u8]>,
+) -> (Limit<&'a [u8]>, Limit<&'a [u8]>) {
     (start.map_or(Limit::Unbounded, Limit::Included), end.map_or(Limit::Unbounded, Limit::Excluded))
 }

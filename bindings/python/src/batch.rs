@@ -84,7 +84,9 @@ impl Pairs {
 
     /// The pairs in the order given.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.pairs.iter().map(|(key, value)| (&self.arena.bytes[key.clone()], &self.arena.bytes[value.clone()]))
+        self.pairs
+            .iter()
+            .map(|(key, value)| (&self.arena.bytes[key.clone()], &self.arena.bytes[value.clone()]))
     }
 
     /// The pairs in ascending order of their keys; of equal keys the one given last.
@@ -123,7 +125,8 @@ fn first_word(bytes: &[u8]) -> u64 {
 
 /// Two elements of anything that can be iterated but is not bytes.
 fn unpack<'py>(item: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    let no_pair = |what: &str| PyTypeError::new_err(format!("each item must be a (key, value) pair, not {what}"));
+    let no_pair =
+        |what: &str| PyTypeError::new_err(format!("each item must be a (key, value) pair, not {what}"));
     let kind = item.get_type().name()?;
     if item.extract::<Bytes<'_>>().is_ok() {
         return Err(no_pair(&format!("'{kind}'")));
@@ -131,7 +134,9 @@ fn unpack<'py>(item: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'
     let mut elements = item.try_iter().map_err(|_| no_pair(&format!("'{kind}'")))?;
     match (elements.next().transpose()?, elements.next().transpose()?, elements.next().transpose()?) {
         (Some(key), Some(value), None) => Ok((key, value)),
-        _ => Err(PyValueError::new_err(format!("each item must be a (key, value) pair, this '{kind}' has another length"))),
+        _ => Err(PyValueError::new_err(format!(
+            "each item must be a (key, value) pair, this '{kind}' has another length"
+        ))),
     }
 }
 

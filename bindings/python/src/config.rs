@@ -29,7 +29,8 @@ impl TreeConfig {
 
 /// Brings a number into the width that the tree layer has for it.
 fn number<T: TryFrom<i128>>(name: &str, value: i128) -> PyResult<T> {
-    T::try_from(value).map_err(|_| ProllyTreeError::new_err(format!("{name} is {value}, which is out of range")))
+    T::try_from(value)
+        .map_err(|_| ProllyTreeError::new_err(format!("{name} is {value}, which is out of range")))
 }
 
 #[pymethods]

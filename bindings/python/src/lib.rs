@@ -5,6 +5,7 @@
 
 mod args;
 mod batch;
+mod changes;
 mod config;
 mod errors;
 mod proof;
@@ -24,7 +25,6 @@ mod prollytree {
     use crate::{
         config::TreeConfig,
         proof::{proof_num_nodes, proof_root_hash, proof_verify, proof_verify_many, proof_verify_range},
-
         tree::ProllyTree,
     };
 

@@ -145,6 +145,9 @@ pub(crate) fn proof_verify_range(
     check(py, &proof, &root_of(&root_hash)?, |verified| {
         let proven = verified.range::<&[u8]>(limits)?;
         Ok(proven.len() == items.len()
-            && proven.iter().zip(items.iter()).all(|((key, proven), (own, value))| *key == own && proven.is(value)))
+            && proven
+                .iter()
+                .zip(items.iter())
+                .all(|((key, proven), (own, value))| *key == own && proven.is(value)))
     })
 }

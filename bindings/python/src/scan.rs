@@ -44,7 +44,12 @@ pub(crate) struct Scan(Mutex<State>);
 
 impl Scan {
     /// Iterates over the entries whose key begins with `prefix`.
-    pub(crate) fn of_prefix(tree: &Tree, kind: Kind, prefix: &[u8], reverse: bool) -> prolly_core::Result<Self> {
+    pub(crate) fn of_prefix(
+        tree: &Tree,
+        kind: Kind,
+        prefix: &[u8],
+        reverse: bool,
+    ) -> prolly_core::Result<Self> {
         Ok(Self::new(tree, tree.prefix(prefix)?, kind, reverse))
     }
 

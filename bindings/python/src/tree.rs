@@ -12,6 +12,7 @@ use pyo3::{
 use crate::{
     args::{Bytes, Claim, Path},
     batch::{Keys, Pairs},
+    changes::{self, Changes},
     config::TreeConfig,
     errors::{self, Failure, ProllyTreeError},
     proof,
@@ -33,7 +34,11 @@ pub(crate) struct ProllyTree {
 type Outcome<T> = Result<T, Failure>;
 
 impl ProllyTree {
-    fn read<T: Send>(&self, py: Python<'_>, work: impl Send + FnOnce(&CoreTree) -> Outcome<T>) -> PyResult<T> {
+    fn read<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl Send + FnOnce(&CoreTree) -> Outcome<T>,
+    ) -> PyResult<T> {
         let done = py.detach(|| {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             work(state.as_ref().ok_or(Failure::Closed("tree"))?)
@@ -41,7 +46,11 @@ impl ProllyTree {
         Ok(done?)
     }
 
-    fn write<T: Send>(&self, py: Python<'_>, work: impl Send + FnOnce(&mut CoreTree) -> Outcome<T>) -> PyResult<T> {
+    fn write<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl Send + FnOnce(&mut CoreTree) -> Outcome<T>,
+    ) -> PyResult<T> {
         let done = py.detach(|| {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             work(state.as_mut().ok_or(Failure::Closed("tree"))?)
@@ -65,19 +74,16 @@ impl ProllyTree {
     #[new]
     #[pyo3(signature = (storage_type="memory", path=None, config=None))]
     fn new(storage_type: &str, path: Option<Path>, config: Option<TreeConfig>) -> PyResult<Self> {
-        match (storage_type, path) {
-            ("memory", None) => {
-                let config = config.unwrap_or(TreeConfig(prolly_core::TreeConfig::default()));
-                let tree = CoreTree::new(Arc::new(NodeBuffer::new()), config.0).map_err(errors::of_tree)?;
-                Ok(Self { state: RwLock::new(Some(tree)), storage_type: "memory", config })
-            }
-            ("memory", Some(_)) => Err(ProllyTreeError::new_err("a tree in memory has no path")),
-            ("file", None) => Err(ProllyTreeError::new_err("storage_type='file' needs a path")),
-            ("file", Some(_)) => todo!(),
-            (other, _) => Err(ProllyTreeError::new_err(format!(
-                "storage_type must be 'memory' or 'file', not '{other}'"
-            ))),
+        if storage_type != "memory" {
+            let message = format!("storage_type must be 'memory', not '{storage_type}'");
+            return Err(ProllyTreeError::new_err(message));
         }
+        if path.is_some() {
+            return Err(ProllyTreeError::new_err("a tree in memory has no path"));
+        }
+        let config = config.unwrap_or(TreeConfig(prolly_core::TreeConfig::default()));
+        let tree = CoreTree::new(Arc::new(NodeBuffer::new()), config.0).map_err(errors::of_tree)?;
+        Ok(Self { state: RwLock::new(Some(tree)), storage_type: "memory", config })
     }
 
     /// The configuration of the tree.
@@ -229,7 +235,8 @@ impl ProllyTree {
         reverse: bool,
     ) -> PyResult<Scan> {
         let tree = self.tree(py)?;
-        py.detach(|| Scan::of_range(&tree, start.as_deref(), end.as_deref(), reverse)).map_err(errors::of_tree)
+        py.detach(|| Scan::of_range(&tree, start.as_deref(), end.as_deref(), reverse))
+            .map_err(errors::of_tree)
     }
 
     /// The number of keys smaller than `key`. O(log n).
@@ -297,6 +304,40 @@ impl ProllyTree {
         expected_value: Claim<'_>,
     ) -> PyResult<bool> {
         self.verify(py, proof_bytes, key, expected_value)
+    }
+
+    /// What changes from this tree to `other`; modified keys give `(old, new)`.
+    fn diff<'py>(&self, py: Python<'py>, other: &Self) -> PyResult<Bound<'py, PyDict>> {
+        let (left, right) = (self.tree(py)?, other.tree(py)?);
+        let rows = py.detach(|| changes::all(&left, &right)).map_err(errors::of_tree)?;
+        changes::as_dict(py, &rows)
+    }
+
+    /// The same as lazy `(key, op, old, new)` rows in key order, of the keys in `[start, end)`.
+    #[pyo3(signature = (other, start=None, end=None))]
+    fn changes(
+        &self,
+        py: Python<'_>,
+        other: &Self,
+        start: Option<Bytes<'_>>,
+        end: Option<Bytes<'_>>,
+    ) -> PyResult<Changes> {
+        let (left, right) = (self.tree(py)?, other.tree(py)?);
+        Changes::between(left, right, start.as_deref(), end.as_deref()).map_err(errors::of_tree)
+    }
+
+    /// The nodes as text, one `[L<level>:[[...]]]` group each, keys as lists of numbers. For debugging.
+    fn traverse(&self, py: Python<'_>) -> PyResult<String> {
+        let tree = self.tree(py)?;
+        let mut text = String::new();
+        py.detach(|| {
+            tree.visit_nodes(&mut |node| {
+                let keys: Vec<_> = (0..node.count()).map(|index| node.key(index)).collect();
+                text.push_str(&format!("[L{}:{keys:?}]", node.level()));
+            })
+        })
+        .map_err(errors::of_tree)?;
+        Ok(text)
     }
 
     /// Writes pending edits into the tree, and saves the root durably if it is in a directory.

@@ -1,0 +1,126 @@
+//! Lazy iteration over the differences between two trees.
+//!
+//! **Invariant:** as for [`crate::scan`]: differences are read some at a time without the interpreter lock, in bounded
+//! memory, and are those of the two states that the iterator was made from.
+
+use std::sync::{Mutex, PoisonError};
+
+use prolly_core::{Diff, Error, NodeReader, Tree, ValueRef, blob};
+use pyo3::{prelude::*, sync::MutexExt, types::PyDict};
+
+use crate::{args::limits, errors, types};
+
+/// The first read takes few differences, later ones more.
+const ROWS_FIRST: usize = 16;
+const ROWS_MAX: usize = 1024;
+/// A read ends at this many bytes, whatever its differences.
+const BYTES_MAX: usize = 256 * 1024;
+
+/// One difference; at least one value is there.
+pub(crate) struct Row {
+    pub(crate) key: Vec<u8>,
+    pub(crate) old: Option<Vec<u8>>,
+    pub(crate) new: Option<Vec<u8>>,
+}
+
+struct State {
+    left: Tree,
+    right: Tree,
+    diff: Diff,
+    rows: std::vec::IntoIter<Row>,
+    rows_max: usize,
+}
+
+/// An iterator over what differs between two states of a tree.
+#[pyclass(module = "prollytree", frozen)]
+pub(crate) struct Changes(Mutex<State>);
+
+impl Changes {
+    /// Iterates over what changes from `left` to `right` among the keys in `[start, end)`.
+    pub(crate) fn between(
+        left: Tree,
+        right: Tree,
+        start: Option<&[u8]>,
+        end: Option<&[u8]>,
+    ) -> prolly_core::Result<Self> {
+        let diff = left.diff_range::<&[u8]>(&right, limits(start, end))?;
+        let rows = Vec::new().into_iter();
+        Ok(Self(Mutex::new(State { left, right, diff, rows, rows_max: ROWS_FIRST })))
+    }
+}
+
+impl State {
+    fn fill(&mut self) -> prolly_core::Result<()> {
+        let mut rows = Vec::new();
+        let mut bytes = 0;
+        while rows.len() < self.rows_max && bytes < BYTES_MAX {
+            let Some(row) = next_row(&mut self.diff, &self.left, &self.right)? else { break };
+            bytes +=
+                row.key.len() + row.old.as_ref().map_or(0, Vec::len) + row.new.as_ref().map_or(0, Vec::len);
+            rows.push(row);
+        }
+        self.rows_max = (2 * self.rows_max).min(ROWS_MAX);
+        self.rows = rows.into_iter();
+        Ok(())
+    }
+}
+
+fn next_row(diff: &mut Diff, left: &Tree, right: &Tree) -> prolly_core::Result<Option<Row>> {
+    let Some(found) = diff.next_difference()? else { return Ok(None) };
+    let read = |entry: Option<prolly_core::Found>, reader: &dyn NodeReader| {
+        let Some(entry) = entry else { return Ok(None) };
+        match entry.value() {
+            ValueRef::Inline(bytes) => Ok(Some(bytes.to_vec())),
+            ValueRef::Blob { len, hash } => {
+                blob::read(reader, &entry.link().unwrap_or_else(|| hash.into()), len).map(Some)
+            }
+            ValueRef::Tree { .. } => Err(Error::NotAValue { key: found.key.to_vec() }),
+        }
+    };
+    let old = read(found.left, &**left.reader())?;
+    let new = read(found.right, &**right.reader())?;
+    Ok(Some(Row { key: found.key.to_vec(), old, new }))
+}
+
+#[pymethods]
+impl Changes {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let mut guard = self.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *guard;
+        if state.rows.len() == 0 {
+            py.detach(|| state.fill()).map_err(errors::of_tree)?;
+        }
+        state.rows.next().map(|row| types::kv_diff(py, &row)).transpose()
+    }
+}
+
+/// All differences between two trees.
+pub(crate) fn all(left: &Tree, right: &Tree) -> prolly_core::Result<Vec<Row>> {
+    let mut diff = left.diff(right)?;
+    std::iter::from_fn(|| next_row(&mut diff, left, right).transpose()).collect()
+}
+
+/// Differences in the form of `ProllyTree.diff`.
+pub(crate) fn as_dict<'py>(py: Python<'py>, rows: &[Row]) -> PyResult<Bound<'py, PyDict>> {
+    let (added, removed, modified) = (PyDict::new(py), PyDict::new(py), PyDict::new(py));
+    for row in rows {
+        let key = types::bytes(py, &row.key);
+        match (&row.old, &row.new) {
+            (None, None) => {}
+            (None, Some(new)) => added.set_item(key, types::bytes(py, new))?,
+            (Some(old), None) => removed.set_item(key, types::bytes(py, old))?,
+            (Some(old), Some(new)) => {
+                modified.set_item(key, (types::bytes(py, old), types::bytes(py, new)))?
+            }
+        }
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("added", added)?;
+    dict.set_item("removed", removed)?;
+    dict.set_item("modified", modified)?;
+    Ok(dict)
+}
