@@ -7,7 +7,10 @@ use std::{fmt, path::Path};
 
 use prolly_core::Hash;
 
-use crate::{HashPrefix, Result, error::Shown};
+use crate::{Error, HashPrefix, Result, error::Shown};
+
+/// The longest object that a store keeps, in bytes. Longer values are cut into parts before they get here.
+pub const MAX_OBJECT_BYTES: usize = 256 << 20;
 
 /// What a ref must hold for an edit to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,4 +172,12 @@ pub struct Stats {
     pub objects: u64,
     /// Bytes they occupy: on disk, as the file system counts them, or in memory.
     pub bytes: u64,
+}
+
+/// Checks what is to be put.
+pub(crate) fn check_object(hash: &Hash, bytes: &[u8]) -> Result<()> {
+    if bytes.len() <= MAX_OBJECT_BYTES {
+        return Ok(());
+    }
+    Err(Error::ObjectTooLong { hash: *hash, len: bytes.len(), max: MAX_OBJECT_BYTES })
 }

@@ -100,6 +100,9 @@ pub enum Error {
         /// How long this process waited.
         waited: Duration,
     },
+    /// A transaction that failed before was used again.
+    #[error("the transaction has failed before and can only be dropped")]
+    TransactionOver,
     /// The redb database below failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Redb {

@@ -11,17 +11,19 @@ mod error;
 mod memory;
 mod prefix;
 mod reader;
+mod redb;
 mod refs;
 mod spill;
 #[cfg(test)]
 mod testing;
 mod vfs;
 
-pub use backend::{Backend, Expected, RefEdit, RefStore, Stats, SweepReport, Transaction};
+pub use backend::{Backend, Expected, MAX_OBJECT_BYTES, RefEdit, RefStore, Stats, SweepReport, Transaction};
 pub use cache::{CacheStats, DEFAULT_CACHE_BYTES, NodeCache};
 pub use error::{Error, Result};
 pub use memory::MemoryStore;
 pub use prefix::HashPrefix;
 pub use reader::CachedReader;
+pub use redb::{RedbOptions, RedbStore};
 pub use refs::{MAX_REF_NAME_BYTES, MAX_REF_VALUE_BYTES};
 pub use spill::{DEFAULT_SPILL_BYTES, SpillBuffer};

@@ -10,6 +10,7 @@ use prolly_core::Hash;
 
 use crate::{
     Backend, HashPrefix, RefEdit, RefStore, Result, Stats, SweepReport, Transaction,
+    backend::check_object,
     refs::{apply_edits, check_edits, with_prefix},
 };
 
@@ -99,6 +100,7 @@ struct MemoryTransaction<'a> {
 
 impl Transaction for MemoryTransaction<'_> {
     fn put(&mut self, hash: &Hash, bytes: &[u8]) -> Result<()> {
+        check_object(hash, bytes)?;
         self.objects.insert(*hash, bytes.into());
         Ok(())
     }

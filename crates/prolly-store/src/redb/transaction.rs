@@ -1,0 +1,198 @@
+//! Writes objects and refs.
+
+use prolly_core::Hash;
+use redb::{ReadableTable as _, WriteTransaction};
+
+use super::{
+    codec::{encode, find, read_base, read_object, slot},
+    failure::Failure,
+    lease::{Use, catch},
+    log::{BASES, Encoding, INDEX, LOG, Location, LogWriter, REFS, Tail},
+    sweep,
+};
+use crate::{
+    Error, RefEdit, Result, SweepReport, Transaction,
+    backend::check_object,
+    refs::{check_edits, moved},
+    vfs,
+};
+
+/// How many bytes of objects wait to be written together.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// One write transaction of redb's. It cannot outlive the use that keeps the database open, so it is dropped first.
+pub(super) struct RedbTransaction {
+    transaction: Option<WriteTransaction>,
+    tail: Option<Tail>,
+    batch: Vec<(Hash, Box<[u8]>)>,
+    batch_bytes: usize,
+    used: Use,
+}
+
+impl RedbTransaction {
+    pub(super) fn begin(mut used: Use) -> Result<Self> {
+        let begun = catch(|| Ok(used.database().begin_write()?));
+        let transaction = Some(used.check("begin a transaction in", begun)?);
+        Ok(Self { transaction, tail: None, batch: Vec::new(), batch_bytes: 0, used })
+    }
+
+    /// Writes the waiting objects. After a failure the transaction is over.
+    fn flush(&mut self) -> Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        let (transaction, tail) = (&self.transaction, &mut self.tail);
+        let written = catch(|| match transaction {
+            Some(transaction) => write_objects(transaction, tail, &batch),
+            None => Err(Failure::Ours(over())),
+        });
+        if written.is_err() {
+            self.transaction = None;
+        }
+        self.used.check("write to", written)
+    }
+}
+
+impl Transaction for RedbTransaction {
+    fn put(&mut self, hash: &Hash, bytes: &[u8]) -> Result<()> {
+        check_object(hash, bytes)?;
+        self.batch.push((*hash, bytes.into()));
+        self.batch_bytes += bytes.len();
+        if self.batch_bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn commit(mut self: Box<Self>, edits: &[RefEdit]) -> Result<()> {
+        check_edits(edits)?;
+        let changes = !self.batch.is_empty() || self.tail.is_some() || !edits.is_empty();
+        self.flush()?;
+        let (transaction, tail) = (self.transaction.take(), self.tail.take());
+        let committed = catch(|| {
+            let transaction = transaction.ok_or_else(over)?;
+            if !changes {
+                return Ok(transaction.abort()?);
+            }
+            if let Some(tail) = tail {
+                LogWriter::new(transaction.open_table(LOG)?, tail).flush()?;
+            }
+            edit_refs(&transaction, edits)?;
+            Ok(transaction.commit()?)
+        });
+        self.used.check("commit to", committed)
+    }
+
+    fn sweep(mut self: Box<Self>, keep: &mut dyn FnMut(&Hash) -> bool) -> Result<SweepReport> {
+        let transaction = self.transaction.take().ok_or_else(over)?;
+        let lease = self.used.lease().clone();
+        let bytes_before = vfs::occupied_bytes(lease.path())?;
+        // A panic of the caller's is not damage, so `keep` runs outside of `catch`.
+        let listed = catch(|| sweep::list(&transaction));
+        let objects = self.used.check("list objects in", listed)?;
+        let objects_before = objects.len() as u64;
+        let (live, dead): (Vec<_>, Vec<_>) = objects.into_iter().partition(|(hash, _)| keep(hash));
+        let objects_removed = dead.len() as u64;
+        if dead.is_empty() {
+            let aborted = catch(|| Ok(transaction.abort()?));
+            self.used.check("end a transaction in", aborted)?;
+        } else {
+            let swept = catch(|| {
+                sweep::remove(&transaction, live, dead)?;
+                Ok(transaction.commit()?)
+            });
+            self.used.check("sweep", swept)?;
+            drop(self);
+            lease.run_alone("compact", |database| Ok(database.compact()?))?;
+        }
+        let bytes_after = vfs::occupied_bytes(lease.path())?;
+        Ok(SweepReport { objects_before, objects_removed, bytes_before, bytes_after })
+    }
+}
+
+/// Appends objects to the log, leaving the last piece in `tail`.
+pub(super) fn write_objects<B: AsRef<[u8]>>(
+    transaction: &WriteTransaction,
+    tail: &mut Option<Tail>,
+    objects: &[(Hash, B)],
+) -> Result<(), Failure> {
+    if objects.is_empty() {
+        return Ok(());
+    }
+    let mut index = transaction.open_table(INDEX)?;
+    let mut bases = transaction.open_table(BASES)?;
+    let table = transaction.open_table(LOG)?;
+    let start = match tail.take() {
+        Some(tail) => tail,
+        None => Tail::after(&table)?,
+    };
+    let mut log = LogWriter::new(table, start);
+    for (hash, object) in objects {
+        let object = object.as_ref();
+        let stored_already = find(&index, hash).map(|found| found.is_some()).or_else(only_damage(false))?;
+        if stored_already
+            && read_object(&index, &log, hash).or_else(only_damage(None))?.as_deref() == Some(object)
+        {
+            continue;
+        }
+        let slot = slot(object);
+        // What is there but damaged is replaced, and not by a difference: others may differ from it.
+        let damaged = index.get(hash.as_bytes())?.is_some();
+        let base = match slot.filter(|_| !damaged) {
+            Some(slot) => bases.get(slot)?.map(|base| Hash::new(*base.value())),
+            None => None,
+        };
+        let base = match base.filter(|base| base != hash) {
+            Some(base) => {
+                read_base(&index, &log, &base).or_else(only_damage(None))?.map(|bytes| (base, bytes))
+            }
+            None => None,
+        };
+        let stored = encode(object, base.as_ref().map(|(hash, bytes)| (hash, &bytes[..])));
+        if let Some(slot) = slot.filter(|_| stored.encoding != Encoding::Difference) {
+            bases.insert(slot, hash.as_bytes())?;
+        }
+        let (piece, offset) = log.append(&stored.bytes)?;
+        let location = Location {
+            piece,
+            offset,
+            stored_bytes: length(stored.bytes.len()),
+            object_bytes: length(object.len()),
+            encoding: stored.encoding,
+        };
+        index.insert(hash.as_bytes(), &location.encode())?;
+    }
+    *tail = Some(log.into_tail());
+    Ok(())
+}
+
+/// Makes checked edits of refs.
+fn edit_refs(transaction: &WriteTransaction, edits: &[RefEdit]) -> Result<(), Failure> {
+    let mut refs = transaction.open_table(REFS)?;
+    for edit in edits {
+        let found = refs.get(&*edit.name)?;
+        let found = found.as_ref().map(|value| value.value());
+        if !edit.expected.admits(found) {
+            return Err(Failure::Ours(moved(edit, found)));
+        }
+    }
+    for RefEdit { name, new, .. } in edits {
+        match new {
+            Some(value) => refs.insert(&**name, &**value)?,
+            None => refs.remove(&**name)?,
+        };
+    }
+    Ok(())
+}
+
+/// Passes failures on, except that of one object's damage.
+fn only_damage<T>(instead: T) -> impl FnOnce(Failure) -> Result<T, Failure> {
+    |failure| match failure {
+        Failure::Ours(Error::DamagedObject { .. }) => Ok(instead),
+        other => Err(other),
+    }
+}
+
+fn length(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("objects are bounded, and stored no longer than they are")
+}
+
+fn over() -> Error {
+    Error::TransactionOver
+}
