@@ -7,6 +7,9 @@
 
 mod backend;
 mod cache;
+#[cfg(any(test, feature = "conformance"))]
+#[expect(clippy::unwrap_used, reason = "tests")]
+pub mod conformance;
 mod error;
 mod memory;
 mod prefix;

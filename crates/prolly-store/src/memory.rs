@@ -132,3 +132,21 @@ impl Transaction for MemoryTransaction<'_> {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::conformance::Place;
+
+    struct Memory(Arc<MemoryStore>);
+
+    impl Place for Memory {
+        fn open(&self) -> Arc<dyn Backend> {
+            self.0.clone()
+        }
+    }
+
+    crate::conformance_tests!(conformance, || Memory(Arc::default()));
+}

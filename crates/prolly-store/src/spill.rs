@@ -166,7 +166,8 @@ impl Pending {
 
     /// Counts another writing of a node that is pending already.
     fn repeat(&mut self, hash: &Hash) -> bool {
-        let known = self.nodes.contains_key(hash) || self.spilled.get(hash).is_some_and(|spilled| spilled.is_node);
+        let known =
+            self.nodes.contains_key(hash) || self.spilled.get(hash).is_some_and(|spilled| spilled.is_node);
         if known {
             *self.repeats.entry(*hash).or_default() += 1;
         }

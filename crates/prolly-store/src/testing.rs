@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use prolly_core::{Hash, Node, Record, RecordKind};
 
+pub(crate) use crate::conformance::leaf_bytes;
+
 /// Deterministic pseudo-random bytes.
 pub(crate) fn random_bytes(seed: u64, len: usize) -> Vec<u8> {
     let mut out = vec![0; len];
@@ -15,36 +17,6 @@ pub(crate) fn random_bytes(seed: u64, len: usize) -> Vec<u8> {
 pub(crate) fn record(seed: u64, len: usize) -> (Hash, Vec<u8>) {
     let encoded = Record::encode(RecordKind::BlobPart, &[], &random_bytes(seed, len)).unwrap();
     (Record::address(&encoded), encoded)
-}
-
-/// The stored form of a leaf; keys have to ascend.
-pub(crate) fn leaf_bytes(entries: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
-    let keys: Vec<&[u8]> = entries.iter().map(|(key, _)| &key[..]).collect();
-    let values: Vec<Vec<u8>> = entries.iter().map(|(_, value)| [&[0], &value[..]].concat()).collect();
-    let prefix = match (keys.first(), keys.last()) {
-        (Some(first), Some(last)) => first.iter().zip(*last).take_while(|(a, b)| a == b).count(),
-        _ => 0,
-    };
-    let keys_len: usize = keys.iter().map(|key| key.len() - prefix).sum();
-    let values_len: usize = values.iter().map(Vec::len).sum();
-    assert!(keys_len.max(values_len) <= usize::from(u16::MAX), "wide offsets are not for these tests");
-    let mut out = vec![b'N', 1, 0, 0];
-    out.extend((keys.len() as u16).to_le_bytes());
-    out.extend(0u16.to_le_bytes());
-    out.extend((prefix as u32).to_le_bytes());
-    out.extend((keys_len as u32).to_le_bytes());
-    out.extend(keys.first().map_or(&[][..], |key| &key[..prefix]));
-    let ends = |lens: Vec<usize>| {
-        lens.into_iter().scan(0, |end, len| {
-            *end += len;
-            Some((*end as u16).to_le_bytes())
-        })
-    };
-    out.extend(ends(keys.iter().map(|key| key.len() - prefix).collect()).flatten());
-    out.extend(ends(values.iter().map(Vec::len).collect()).flatten());
-    keys.iter().for_each(|key| out.extend(&key[prefix..]));
-    values.iter().for_each(|value| out.extend(value));
-    out
 }
 
 /// The stored form of an internal node over children `(last key, address, entries below)`.
