@@ -7,6 +7,7 @@
 //! **Invariant:** everything a [`Verified`] says follows from bytes that hash up to the root. Nothing else in a proof is
 //! believed: not a position, count or level, and not the order of its parts.
 
+mod encoding;
 mod partial;
 mod prove;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod verified;
 
 use std::ops::RangeBounds;
 
+use encoding::Bytes;
 use partial::PartialNode;
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +48,7 @@ pub struct Proof {
     /// Parents before children, in the order of their keys.
     nodes: Vec<PartialNode>,
     /// Keys that the chunks have only as a digest, and whose place in the order matters; strictly ascending.
-    long_keys: Vec<Vec<u8>>,
+    long_keys: Vec<Bytes>,
 }
 
 impl Proof {

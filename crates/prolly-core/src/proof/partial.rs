@@ -11,7 +11,10 @@ use blake3::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::invalid;
+use super::{
+    encoding::{Bytes, ChainingValues},
+    invalid,
+};
 use crate::{
     Hash, Result,
     node::{CHUNK_BYTES, Commitment, NODE_KEY, chunk::Chunk},
@@ -21,9 +24,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PartialNode {
     /// The chunks shown, ascending, without their padding. Which they are is written in them.
-    pub(super) chunks: Vec<Vec<u8>>,
+    pub(super) chunks: Vec<Bytes>,
     /// The chaining values of the largest subtrees without a chunk shown, ascending.
-    pub(super) hidden: Vec<ChainingValue>,
+    pub(super) hidden: ChainingValues,
 }
 
 /// A partial node, its chunks read and its hash computed.
@@ -40,16 +43,16 @@ impl PartialNode {
     /// Shows the chunks `shown` of a node, which have to be some.
     pub(super) fn show(commitment: &Commitment, shown: &BTreeSet<usize>) -> Self {
         assert!(!shown.is_empty(), "a proof shows something of every node");
-        let mut this = Self { chunks: Vec::new(), hidden: Vec::new() };
+        let mut this = Self { chunks: Vec::new(), hidden: ChainingValues(Vec::new()) };
         this.show_subtree(commitment, shown, 0, commitment.chunk_count());
         this
     }
 
     fn show_subtree(&mut self, commitment: &Commitment, shown: &BTreeSet<usize>, start: usize, count: usize) {
         if shown.range(start..start + count).next().is_none() {
-            self.hidden.push(chaining_value(start, commitment.chunks(start..start + count)));
+            self.hidden.0.push(chaining_value(start, commitment.chunks(start..start + count)));
         } else if count == 1 {
-            self.chunks.push(commitment.unpadded(start).to_vec());
+            self.chunks.push(Bytes(commitment.unpadded(start).to_vec()));
         } else {
             let left = left_count(count);
             self.show_subtree(commitment, shown, start, left);
@@ -70,7 +73,7 @@ impl PartialNode {
         }
         let mut subtrees = Subtrees {
             shown: chunks.iter().zip(&self.chunks).map(|(chunk, bytes)| (chunk.index, &bytes[..])).peekable(),
-            hidden: self.hidden.iter(),
+            hidden: self.hidden.0.iter(),
         };
         let hash = subtrees.root(total)?;
         if subtrees.hidden.next().is_some() {

@@ -6,7 +6,7 @@ use std::{
     ops::{Bound, RangeBounds},
 };
 
-use super::{PartialNode, Proof};
+use super::{PartialNode, Proof, encoding::Bytes};
 use crate::{
     Node, Result, Tree,
     node::{Commitment, FIELD_BYTES_MAX},
@@ -48,7 +48,7 @@ fn prove(tree: &Tree, spans: &[Span<'_>]) -> Result<Proof> {
     let mut prover = Prover { tree, nodes: Vec::new(), long_keys: BTreeSet::new() };
     prover.visit(tree.root(), spans)?;
     let nodes = prover.nodes.into_iter().map(|node| node.expect("every node visited is filled in")).collect();
-    Ok(Proof { nodes, long_keys: prover.long_keys.into_iter().collect() })
+    Ok(Proof { nodes, long_keys: prover.long_keys.into_iter().map(Bytes).collect() })
 }
 
 struct Prover<'a> {

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{PartialNode, Proof};
+use super::{
+    PartialNode, Proof,
+    encoding::{Bytes, ChainingValues},
+};
 use crate::{
     Error, Hash, Locator, Node, NodeBuffer, SortedEdits, Tree, TreeConfig, Value, ValueRef, Verified,
     node::{Child, Commitment, NodeBuilder},
@@ -29,6 +32,11 @@ fn leaf(keys: &[&[u8]]) -> Arc<Node> {
         builder.push_value(key, &ValueRef::Inline(&[7; 100]).to_tagged(), Locator::NONE);
     }
     Arc::new(builder.take(keys.len()))
+}
+
+fn numbered_leaf(count: usize) -> Arc<Node> {
+    let keys: Vec<_> = (0..count).map(key).collect();
+    leaf(&keys.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
 /// An internal node whose entries say what they are told to.
@@ -80,8 +88,7 @@ fn path(tree: &Tree, key: &[u8]) -> Vec<Arc<Node>> {
 #[test]
 fn every_set_of_shown_chunks_hashes_to_the_address() {
     for count in [0, 1, 8, 9, 20, 30, 60, 61, 100] {
-        let keys: Vec<_> = (0..count).map(key).collect();
-        let node = leaf(&keys.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let node = numbered_leaf(count);
         let total = Commitment::of(&node).chunk_count();
         for first in 0..total {
             for last in first..total {
@@ -104,8 +111,8 @@ fn a_wrong_number_or_index_of_chunks_is_refused() {
     assert!(total > 3, "{total} chunks");
     for (at, forged) in [(2, 0), (2, 2), (2, 200), (4, 0), (4, 1), (4, 2), (4, total as u8 + 1), (5, 1)] {
         let mut proof = Proof::for_keys(&tree, [key(20)]).unwrap();
-        if proof.nodes[0].chunks[0][at] != forged {
-            proof.nodes[0].chunks[0][at] = forged;
+        if proof.nodes[0].chunks[0].0[at] != forged {
+            proof.nodes[0].chunks[0].0[at] = forged;
             assert!(proof.verify(&root).is_err(), "byte {at} as {forged}");
         }
     }
@@ -113,7 +120,7 @@ fn a_wrong_number_or_index_of_chunks_is_refused() {
     let honest = show(tree.root(), [0]);
     let forged = PartialNode { chunks: Vec::new(), hidden: honest.hidden.clone() };
     assert_refused(&proof([forged]), &root, "shows nothing");
-    let forged = PartialNode { chunks: Vec::new(), hidden: vec![*root.as_bytes()] };
+    let forged = PartialNode { chunks: Vec::new(), hidden: ChainingValues(vec![*root.as_bytes()]) };
     assert_refused(&proof([forged]), &root, "shows nothing");
 }
 
@@ -122,13 +129,13 @@ fn chaining_values_have_to_be_as_many_as_needed() {
     let tree = tree(40, TreeConfig::with_targets(64, 64));
     let honest = Proof::for_keys(&tree, [key(20)]).unwrap();
     let mut forged = honest.clone();
-    forged.nodes[0].hidden.pop();
+    forged.nodes[0].hidden.0.pop();
     assert_refused(&forged, &tree.root_hash(), "missing");
     let mut forged = honest.clone();
-    forged.nodes[0].hidden.push([0; 32]);
+    forged.nodes[0].hidden.0.push([0; 32]);
     assert_refused(&forged, &tree.root_hash(), "more chaining values");
     let mut forged = honest;
-    forged.nodes[0].hidden.swap(0, 1);
+    forged.nodes[0].hidden.0.swap(0, 1);
     assert_refused(&forged, &tree.root_hash(), "belongs to root");
 }
 
@@ -144,6 +151,10 @@ fn chunks_have_to_be_of_one_node_and_in_order() {
     assert_refused(&proof([forged]), leaf.hash(), "out of order");
     let mut forged = show(&leaf, [0, 1]);
     forged.chunks[1] = show(tree.root(), [0]).chunks[0].clone();
+    assert_refused(&proof([forged]), leaf.hash(), "different nodes");
+    let longer = numbered_leaf(100);
+    let mut forged = show(&leaf, [0, 1]);
+    forged.chunks[1] = show(&longer, [1]).chunks[0].clone();
     assert_refused(&proof([forged]), leaf.hash(), "different nodes");
 }
 
@@ -163,7 +174,7 @@ fn chunks_have_to_follow_the_format() {
     ];
     for (case, broken) in broken.into_iter().enumerate() {
         let mut forged = honest.clone();
-        broken(&mut forged.chunks[0]);
+        broken(&mut forged.chunks[0].0);
         let error = proof([forged]).verify(&tree.root_hash()).unwrap_err();
         assert!(error.to_string().contains("does not follow the format"), "case {case}: {error}");
     }
@@ -173,17 +184,17 @@ fn chunks_have_to_follow_the_format() {
 fn a_chunk_cannot_pass_as_another_level() {
     // A leaf that holds, as a user's value, what an internal chunk would hold to link to the leaf with a forged entry.
     let forged = leaf(&[b"forged"]);
-    let mut chunk = show_all(&internal(1, &[(b"forged", &forged, 1)])).chunks.remove(0);
+    let mut chunk = show_all(&internal(1, &[(b"forged", &forged, 1)])).chunks.remove(0).0;
     let mut builder = NodeBuilder::new(0);
     builder.push_value(b"innocent", &ValueRef::Inline(&chunk).to_tagged(), Locator::NONE);
     let root = builder.take(1);
     assert_refused(&proof([show_all(&root), show_all(&forged)]), root.hash(), "none of its other nodes");
     // Nor does the shown leaf become an internal node by saying so.
     let mut relabelled = show_all(&root);
-    relabelled.chunks[0][0] = 1;
+    relabelled.chunks[0].0[0] = 1;
     assert!(proof([relabelled, show_all(&forged)]).verify(root.hash()).is_err());
     chunk[0] = 0;
-    let relabelled = PartialNode { chunks: vec![chunk], hidden: Vec::new() };
+    let relabelled = PartialNode { chunks: vec![Bytes(chunk)], hidden: ChainingValues(Vec::new()) };
     assert!(proof([relabelled, show_all(&forged)]).verify(root.hash()).is_err());
 }
 
@@ -389,7 +400,10 @@ fn a_truncated_range_is_noticed() {
 fn long_keys_have_to_be_those_of_the_digests() {
     let long = |byte| vec![byte; 1000];
     let root = leaf(&[&long(b'a'), &long(b'c'), &long(b'e')]);
-    let with_keys = |keys: &[Vec<u8>]| Proof { long_keys: keys.to_vec(), ..proof([show_all(&root)]) };
+    let with_keys = |keys: &[Vec<u8>]| Proof {
+        long_keys: keys.iter().cloned().map(Bytes).collect(),
+        ..proof([show_all(&root)])
+    };
 
     let none = with_keys(&[]).verify(root.hash()).unwrap();
     assert!(none.get(&long(b'c')).unwrap().is_some(), "a key that exists is recognised by its digest");
@@ -419,4 +433,15 @@ fn a_proof_names_the_root_it_leads_to() {
     assert_eq!(proof.node_count(), tree.height());
     assert_eq!(proof.claimed_root().unwrap(), tree.root_hash());
     assert!(self::proof([]).claimed_root().is_err());
+}
+
+#[test]
+fn a_digest_stands_for_bytes_of_its_length_only() {
+    let long = vec![b'a'; 1000];
+    let mut forged = show_all(&leaf(&[&long]));
+    forged.chunks[0].0[10..14].copy_from_slice(&999u32.to_le_bytes());
+    let root = forged.open().unwrap().hash;
+    assert_says_nothing(&proof([forged.clone()]).verify(&root).unwrap(), &long);
+    let with_key = Proof { long_keys: vec![Bytes(long)], ..proof([forged]) };
+    assert_refused(&with_key, &root, "nothing refers to");
 }

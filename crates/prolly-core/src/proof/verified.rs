@@ -12,7 +12,7 @@ use std::{
     slice,
 };
 
-use super::{Proof, invalid, partial::Opened, prove::is_empty_range};
+use super::{Proof, encoding::Bytes, invalid, partial::Opened, prove::is_empty_range};
 use crate::{
     Error, Hash, Result, Value, ValueRef, blob,
     node::{
@@ -262,11 +262,11 @@ struct LongKeys<'a> {
 }
 
 impl<'a> LongKeys<'a> {
-    fn new(keys: &'a [Vec<u8>]) -> Result<Self> {
-        if !keys.is_sorted_by(|a, b| a < b) {
+    fn new(keys: &'a [Bytes]) -> Result<Self> {
+        if !keys.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(invalid("its long keys are not in ascending order"));
         }
-        let by_digest = keys.iter().map(|key| (blake3::hash(key).into(), (key.as_slice(), false))).collect();
+        let by_digest = keys.iter().map(|key| (blake3::hash(key).into(), (&key[..], false))).collect();
         Ok(Self { by_digest })
     }
 
