@@ -78,8 +78,9 @@ impl ProllyTree {
             let message = format!("storage_type must be 'memory', not '{storage_type}'");
             return Err(ProllyTreeError::new_err(message));
         }
-        if path.is_some() {
-            return Err(ProllyTreeError::new_err("a tree in memory has no path"));
+        if let Some(Path(path)) = path {
+            let message = format!("a tree in memory has no path, and {} was given", path.display());
+            return Err(ProllyTreeError::new_err(message));
         }
         let config = config.unwrap_or(TreeConfig(prolly_core::TreeConfig::default()));
         let tree = CoreTree::new(Arc::new(NodeBuffer::new()), config.0).map_err(errors::of_tree)?;
