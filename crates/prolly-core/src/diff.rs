@@ -170,10 +170,8 @@ impl Walk {
         self.at_root = false;
         if let Some((node, index)) = self.path.last_mut() {
             *index += 1;
-            if let Some(end) = &self.end {
-                if node.key(*index - 1) >= *end {
-                    self.path.clear();
-                }
+            if self.end.as_ref().is_some_and(|end| node.key(*index - 1) >= *end) {
+                self.path.clear();
             }
         }
         self.settle();
@@ -183,10 +181,8 @@ impl Walk {
     fn settle(&mut self) {
         while let Some((node, index)) = self.path.last() {
             if *index < node.count() {
-                if let Some(end) = self.end.as_ref().filter(|_| node.is_leaf()) {
-                    if node.key(*index) >= *end {
-                        self.path.clear();
-                    }
+                if node.is_leaf() && self.end.as_ref().is_some_and(|end| node.key(*index) >= *end) {
+                    self.path.clear();
                 }
                 return;
             }

@@ -101,10 +101,10 @@ impl From<Hash> for Link {
     }
 }
 
-/// A map keyed by [`Hash`], which needs no further hashing.
+/// A map keyed by [`struct@Hash`], which needs no further hashing.
 pub type HashedMap<V> = HashMap<Hash, V, BuildHasherDefault<TakeFirstEight>>;
 
-/// Uses the first eight bytes of a [`Hash`], uniform already, as its hash code.
+/// Uses the first eight bytes of a [`struct@Hash`], uniform already, as its hash code.
 #[derive(Clone, Copy, Default)]
 pub struct TakeFirstEight(u64);
 

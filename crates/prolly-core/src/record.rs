@@ -82,7 +82,7 @@ impl<'a> Record<'a> {
     }
 
     /// The addresses that the record links to, in order.
-    pub fn links(&self) -> impl ExactSizeIterator<Item = Hash> + 'a {
+    pub fn links(&self) -> impl ExactSizeIterator<Item = Hash> + DoubleEndedIterator + use<'a> {
         self.links.as_chunks::<{ Hash::LEN }>().0.iter().map(|bytes| Hash::new(*bytes))
     }
 

@@ -130,7 +130,7 @@ proptest! {
             let mut cursor = tree.cursor();
             cursor.seek(&a).unwrap();
             prop_assert_eq!(cursor.key(), model.range(a.clone()..).next().map(|(key, _)| key.as_slice()));
-            cursor.previous().unwrap();
+            cursor.retreat().unwrap();
             if model.range(a.clone()..).next().is_some() {
                 prop_assert_eq!(cursor.key(), model.range(..a.clone()).next_back().map(|(key, _)| key.as_slice()));
             }

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
-use prolly_core::Hash;
+use prolly_core::{Hash, TreeConfig};
 
 use crate::Expected;
 
@@ -103,6 +103,19 @@ pub enum Error {
     /// A transaction that failed before was used again.
     #[error("the transaction has failed before and can only be dropped")]
     TransactionOver,
+    /// A saved tree was opened with another configuration than its own.
+    #[error("the tree {name:?} has the configuration {stored:?} and cannot be opened with {given:?}")]
+    OtherConfig {
+        /// Name of its ref.
+        name: String,
+        /// Its own configuration.
+        stored: Box<TreeConfig>,
+        /// The one given.
+        given: Box<TreeConfig>,
+    },
+    /// The tree layer failed.
+    #[error(transparent)]
+    Tree(#[from] prolly_core::Error),
     /// The redb database below failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Redb {
@@ -129,6 +142,7 @@ impl From<Error> for prolly_core::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::DamagedObject { hash, reason } => Self::Corrupt { hash, reason },
+            Error::Tree(error) => error,
             other => Self::store(other),
         }
     }

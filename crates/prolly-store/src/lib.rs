@@ -10,12 +10,16 @@ mod cache;
 #[cfg(any(test, feature = "conformance"))]
 #[expect(clippy::unwrap_used, reason = "tests")]
 pub mod conformance;
+#[cfg(test)]
+mod crash;
 mod error;
+mod file;
 mod memory;
 mod prefix;
 mod reader;
 mod redb;
 mod refs;
+mod saved_tree;
 mod spill;
 #[cfg(test)]
 mod testing;
@@ -24,9 +28,11 @@ mod vfs;
 pub use backend::{Backend, Expected, MAX_OBJECT_BYTES, RefEdit, RefStore, Stats, SweepReport, Transaction};
 pub use cache::{CacheStats, DEFAULT_CACHE_BYTES, NodeCache};
 pub use error::{Error, Result};
+pub use file::{FileOptions, FileStore};
 pub use memory::MemoryStore;
 pub use prefix::HashPrefix;
 pub use reader::CachedReader;
 pub use redb::{RedbOptions, RedbStore};
 pub use refs::{MAX_REF_NAME_BYTES, MAX_REF_VALUE_BYTES};
+pub use saved_tree::SavedTree;
 pub use spill::{DEFAULT_SPILL_BYTES, SpillBuffer};

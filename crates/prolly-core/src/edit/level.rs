@@ -183,9 +183,11 @@ impl Pass<'_> {
         for (_, hash) in run.old.iter().filter(|(_, hash)| !made.contains_key(hash)) {
             self.writer.forget_node(hash)?;
         }
-        let same = |((_, old), (_, new)): &(&(Vec<u8>, Hash), &(Vec<u8>, Child))| *old == new.link.hash;
-        let front = run.old.iter().zip(&run.new).take_while(same).count();
-        let back = run.old[front..].iter().rev().zip(run.new[front..].iter().rev()).take_while(same).count();
+        let old = run.old.iter().map(|(_, hash)| hash);
+        let new = run.new.iter().map(|(_, child)| &child.link.hash);
+        let front = old.clone().zip(new.clone()).take_while(|(old, new)| old == new).count();
+        let rest = old.skip(front).rev().zip(new.skip(front).rev());
+        let back = rest.take_while(|(old, new)| old == new).count();
         run.old.truncate(run.old.len() - back);
         run.new.truncate(run.new.len() - back);
 

@@ -145,11 +145,8 @@ impl Tree {
             .map(|key| (key, Child { link: old.link(), len: old.len(), decoded: Arc::downgrade(old) }));
         let mut nodes = Vec::new();
         for (key, child) in above {
-            if let Some(entry) = kept.take_if(|(old_key, _)| *old_key <= key) {
-                if entry.0 < key {
-                    nodes.push(entry);
-                }
-            }
+            nodes.extend(kept.take_if(|(old_key, _)| *old_key < key));
+            kept = kept.filter(|(old_key, _)| *old_key != key);
             nodes.extend(child.map(|child| (key, child)));
         }
         nodes.extend(kept);

@@ -103,7 +103,7 @@ impl Cursor {
     /// # Errors
     /// What reading a node reports.
     #[inline]
-    pub fn next(&mut self) -> Result<()> {
+    pub fn advance(&mut self) -> Result<()> {
         if !self.on_entry {
             return Ok(());
         }
@@ -119,7 +119,7 @@ impl Cursor {
     ///
     /// # Errors
     /// What reading a node reports.
-    pub fn previous(&mut self) -> Result<()> {
+    pub fn retreat(&mut self) -> Result<()> {
         if !self.on_entry {
             return Ok(());
         }

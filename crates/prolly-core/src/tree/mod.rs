@@ -197,7 +197,7 @@ impl Tree {
             return Ok(child);
         }
         let child = self.reader.read_node(&parent.child(index))?;
-        if child.level() + 1 != parent.level() || child.len() != parent.child_len(index) {
+        if child.level() != parent.level() - 1 || child.len() != parent.child_len(index) {
             let reason = format!("it does not fit its place below {}", parent.hash());
             return Err(Error::Corrupt { hash: *child.hash(), reason });
         }

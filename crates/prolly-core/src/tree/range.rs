@@ -141,7 +141,7 @@ impl Range {
             return Ok(());
         }
         match &mut self.front {
-            Some(cursor) => cursor.next()?,
+            Some(cursor) => cursor.advance()?,
             None => {
                 let mut cursor = self.tree.cursor();
                 cursor.seek_rank(self.start)?;
@@ -158,7 +158,7 @@ impl Range {
             return Ok(());
         }
         match &mut self.back {
-            Some(cursor) => cursor.previous()?,
+            Some(cursor) => cursor.retreat()?,
             None => {
                 let mut cursor = self.tree.cursor();
                 cursor.seek_rank(self.end - 1)?;
