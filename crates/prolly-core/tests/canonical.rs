@@ -1,5 +1,7 @@
 //! Whatever the order and batching of edits, the tree is the one a from-scratch build of its contents gives.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use prolly_core::{

@@ -1,5 +1,7 @@
 //! Diff and merge against ordered maps.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -57,11 +59,11 @@ fn differences(mut diff: prolly_core::Diff) -> Differences {
     found
 }
 
-fn value(bytes: &Vec<u8>) -> Value {
+fn value(bytes: &[u8]) -> Value {
     if bytes.len() > 4 {
         prolly_core::blob::address(bytes).as_value().to_owned()
     } else {
-        Value::Inline(bytes.clone())
+        Value::Inline(bytes.to_vec())
     }
 }
 
@@ -69,7 +71,7 @@ fn expected_differences(left: &Model, right: &Model, within: impl Fn(&[u8]) -> b
     let keys: BTreeSet<_> = left.keys().chain(right.keys()).cloned().collect();
     keys.into_iter()
         .filter(|key| within(key) && left.get(key) != right.get(key))
-        .map(|key| (key.clone(), left.get(&key).map(value), right.get(&key).map(value)))
+        .map(|key| (key.clone(), left.get(&key).map(|v| value(v)), right.get(&key).map(|v| value(v))))
         .collect()
 }
 
