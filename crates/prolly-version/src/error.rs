@@ -259,6 +259,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A store that is a clone with a work tree cannot be made ready for writing.
+    #[error("{} cannot be written to as a store: {reason}", path.display())]
+    WorkTreeInUse {
+        /// The directory.
+        path: PathBuf,
+        /// What stands in the way.
+        reason: String,
+    },
     /// Somebody else holds a lock for too long.
     #[error("{} is locked: another process is at work there, or one died and left it behind", path.display())]
     Locked {

@@ -4,6 +4,8 @@ mod catalog;
 mod commit_record;
 mod conflict;
 mod error;
+#[cfg(feature = "git")]
+pub mod git;
 mod graph;
 
 mod native;

@@ -1,0 +1,332 @@
+//! The commit graph itself, and the order in which a commit is written.
+//!
+//! 1. Under the store's lock, the new objects are written to one pack, which is made durable and moved into the
+//!    repository under a `.keep`.
+//! 2. The ref is locked as Git does it, compared, and moved by a rename; its directory is synced.
+//! 3. The `.keep` is removed. Now and then small packs are merged.
+//!
+//! **Invariant:** before step 2 ends the old state stands, whatever happens; after it, the new one. Nothing in step 3 can
+//! make a commit fail.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use gix_hash::ObjectId;
+use gix_object::Kind;
+use prolly_core::{Link, NodeReader};
+
+use super::{
+    GitGraph, Writer,
+    commit::{self, commit_id, object_id},
+    config,
+    dag::Export,
+    lock::StoreLock,
+    pack::{self, PackWriter},
+    reader::locator,
+    refs::{self, Move},
+};
+use crate::{
+    Commit, CommitDraft, CommitGraph, CommitId, Error, Expected, GcReport, Head, PendingObjects, RefEdit,
+    Result, Signature,
+};
+
+/// Commits remembered at most.
+const COMMITS_KEPT: usize = 1024;
+/// How many annotated tags may lead to each other.
+const TAG_DEPTH_MAX: usize = 8;
+
+/// The right to write: the store's lock, and what is known of the repository's state.
+pub(super) struct Writing<'a> {
+    pub(super) writer: MutexGuard<'a, Writer>,
+    _lock: StoreLock,
+}
+
+impl CommitGraph for GitGraph {
+    fn objects(&self) -> Arc<dyn NodeReader> {
+        Arc::clone(&self.objects) as Arc<dyn NodeReader>
+    }
+
+    fn read_commit(&self, id: &CommitId) -> Result<Option<Commit>> {
+        if let Some(commit) = self.commits.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+            return Ok(Some(commit.clone()));
+        }
+        let commit = self.load_commit(id)?;
+        if let Some(commit) = &commit {
+            self.remember(commit.clone());
+        }
+        Ok(commit)
+    }
+
+    fn commits_by_prefix(&self, hex: &str, limit: usize) -> Result<Vec<CommitId>> {
+        let mut found = Vec::new();
+        for id in self.objects.odb.ids_by_prefix(hex)? {
+            if self.objects.odb.kind(&id)? == Some(Kind::Commit) {
+                found.push(commit_id(id));
+            }
+        }
+        found.sort_unstable();
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn read_ref(&self, name: &str) -> Result<Option<CommitId>> {
+        crate::check_ref_name(name)?;
+        let Some(named) = self.objects.refs.resolve(name)? else { return Ok(None) };
+        let damaged = |reason: String| Error::DamagedRef { name: name.to_owned(), reason };
+        match self.peel(named.peeled.unwrap_or(named.id)) {
+            Ok(Some(id)) => Ok(Some(commit_id(id))),
+            Ok(None) => Err(damaged(format!("it leads to {}, which is no commit", named.id))),
+            Err(Error::MissingCommit { id }) => Err(damaged(format!("it names {id}, which is missing"))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn refs(&self, prefix: &str) -> Result<Vec<(String, CommitId)>> {
+        let mut out = Vec::new();
+        for (name, named) in self.objects.refs.list(prefix)? {
+            // Git keeps nothing but commits in branches; elsewhere a ref may name anything, which is not ours then.
+            let id = match named.peeled {
+                Some(id) => Some(id),
+                None if name.starts_with(crate::BRANCH_PREFIX) => Some(named.id),
+                None => self.peel(named.id)?,
+            };
+            out.extend(id.map(|id| (name, commit_id(id))));
+        }
+        Ok(out)
+    }
+
+    fn head(&self) -> Result<Head> {
+        self.objects.refs.head()
+    }
+
+    fn set_head(&self, head: &Head) -> Result<()> {
+        if let Head::Branch(name) = head {
+            crate::check_ref_name(name)?;
+        }
+        let target = Self::head_target(head)?;
+        let _writing = self.write()?;
+        self.objects.refs.set_head(&self.layout, &target)
+    }
+
+    fn publish(
+        &self,
+        objects: &dyn PendingObjects,
+        draft: &CommitDraft,
+        edit: Option<&RefEdit>,
+    ) -> Result<CommitId> {
+        commit::check(draft)?;
+        if let Some(edit) = edit {
+            crate::check_ref_name(&edit.name)?;
+        }
+        let mut writing = self.write()?;
+        let published = self.publish_locked(&mut writing.writer, objects, draft, edit);
+        // What a failure may have left behind is cleared away before anything else is written.
+        writing.writer.ready = published.is_ok();
+        published
+    }
+
+    fn update_refs(&self, edits: &[RefEdit]) -> Result<()> {
+        edits.iter().try_for_each(|edit| crate::check_ref_name(&edit.name))?;
+        let signature = self.log_signature()?;
+        let _writing = self.write()?;
+        let mut moves = Vec::with_capacity(edits.len());
+        for edit in edits {
+            if let Some(new) = &edit.new
+                && self.read_commit(new)?.is_none()
+            {
+                return Err(Error::MissingCommit { id: *new });
+            }
+            moves.push(to_move(edit, edit.new, &signature)?);
+        }
+        self.objects.refs.prepare(&self.layout, moves, &|id| self.peel(id))?.commit()
+    }
+
+    fn identity(&self) -> Result<Option<(String, String)>> {
+        config::identity(self.git_dir())
+    }
+
+    fn collect_garbage(&self) -> Result<GcReport> {
+        let mut writing = self.write()?;
+        let report = self.sweep(&mut writing)?;
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(report)
+    }
+
+    fn staging_dir(&self) -> Option<PathBuf> {
+        Some(self.layout.staging_dir())
+    }
+}
+
+impl GitGraph {
+    /// The failure of the last attempt to tidy up after a commit, once. It did not concern the commit.
+    pub fn take_maintenance_failure(&self) -> Option<Error> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).failure.take()
+    }
+
+    /// Takes the store's lock. The first time, the repository is made ready for writing.
+    pub(super) fn write(&self) -> Result<Writing<'_>> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if !writer.ready {
+            self.layout.create_dirs()?;
+        }
+        let lock = StoreLock::acquire(&self.layout.lock())?;
+        if !writer.ready {
+            self.layout.create_token()?;
+            refs::recover(&self.objects.refs, &self.layout)?;
+            pack::remove_stale_keeps(&self.objects.odb.pack_dir())?;
+            self.layout.clear_temporary()?;
+            self.make_bare()?;
+            writer.ready = true;
+        }
+        Ok(Writing { writer, _lock: lock })
+    }
+
+    fn publish_locked(
+        &self,
+        writer: &mut Writer,
+        objects: &dyn PendingObjects,
+        draft: &CommitDraft,
+        edit: Option<&RefEdit>,
+    ) -> Result<CommitId> {
+        let peel = |id| self.peel(id);
+        let mut wanted = edit.map(|edit| to_move(edit, None, &draft.committer)).transpose()?;
+        // Before anything is written, since most of those who come too late can be told now.
+        self.objects.refs.check(wanted.as_slice(), &peel)?;
+        self.check_parents(draft, wanted.as_ref())?;
+
+        let mut pack = PackWriter::new(self.layout.temporary("pack"));
+        let mut export = Export::new(objects, &self.objects, &mut pack)?;
+        let root = export.root(&draft.root)?;
+        let written = export.into_written();
+        let mark = pack.add(Kind::Blob, &commit::encode_mark(draft.root.hash()))?;
+        let tree = pack.add(Kind::Tree, &commit::encode_tree(mark, root))?;
+        let id = pack.add(Kind::Commit, &commit::encode(draft, tree))?;
+
+        let installed = pack.install(&self.objects.odb.pack_dir(), &self.layout.token())?;
+        if let Some(wanted) = wanted.take() {
+            let wanted = Move { new: Some(id), ..wanted };
+            match self.objects.refs.prepare(&self.layout, vec![wanted], &peel) {
+                Ok(prepared) => prepared.commit()?,
+                Err(error) => {
+                    // What cannot be taken out again is unreachable, and swept by the next garbage collection.
+                    drop(installed.withdraw());
+                    return Err(error);
+                }
+            }
+        }
+        writer.consolidation.note_pack();
+        let released = installed.release();
+        self.objects.attested.insert_all(written.iter().map(|(hash, stored)| (*hash, *stored)));
+        self.objects.forget_located();
+        self.remember(Commit {
+            id: commit_id(id),
+            root: Link { hash: *draft.root.hash(), locator: locator(&root.id) },
+            parents: draft.parents.clone(),
+            author: draft.author.clone(),
+            committer: draft.committer.clone(),
+            message: draft.message.clone(),
+        });
+        let tidied = released.and_then(|()| self.tidy(&mut writer.consolidation));
+        writer.failure = tidied.err();
+        Ok(commit_id(id))
+    }
+
+    /// Reads a commit past the cache.
+    pub(super) fn load_commit(&self, id: &CommitId) -> Result<Option<Commit>> {
+        let Some(object) = object_id(id) else { return Ok(None) };
+        let mut buffer = Vec::new();
+        match self.objects.odb.find_verified(&object, &mut buffer)? {
+            Some(Kind::Commit) => {}
+            Some(_) | None => return Ok(None),
+        }
+        let decoded = commit::decode(id, &buffer)?;
+        let (hash, root) = self.objects.catalog_root(id, &decoded.tree)?;
+        self.objects.attested.insert_all(std::iter::once((hash, root)));
+        let parents = decoded.parents.into_iter().map(commit_id).collect();
+        Ok(Some(Commit {
+            id: *id,
+            root: Link { hash, locator: locator(&root.id) },
+            parents: self.objects.refs.parents(&object, parents),
+            author: decoded.author,
+            committer: decoded.committer,
+            message: decoded.message,
+        }))
+    }
+
+    /// Follows annotated tags to a commit; `None` when they lead to something else.
+    pub(super) fn peel(&self, id: ObjectId) -> Result<Option<ObjectId>> {
+        let mut id = id;
+        let mut buffer = Vec::new();
+        for _ in 0..TAG_DEPTH_MAX {
+            match self.objects.odb.kind(&id)? {
+                Some(Kind::Commit) => return Ok(Some(id)),
+                Some(Kind::Tag) => {}
+                Some(Kind::Blob | Kind::Tree) => return Ok(None),
+                None => return Err(Error::MissingCommit { id: commit_id(id) }),
+            }
+            self.objects.odb.find_verified(&id, &mut buffer)?;
+            let tag = gix_object::TagRef::from_bytes(&buffer, gix_hash::Kind::Sha1).map_err(|error| {
+                Error::GitObject { action: "read", object: id.to_string(), source: Box::new(error) }
+            })?;
+            id = tag.target();
+        }
+        Ok(None)
+    }
+
+    /// Checks that the parents of a commit are there, but for the one that its ref names anyway.
+    fn check_parents(&self, draft: &CommitDraft, wanted: Option<&Move>) -> Result<()> {
+        let tip = wanted.and_then(|wanted| wanted.expected).map(commit_id);
+        for id in draft.parents.iter().filter(|id| Some(**id) != tip) {
+            // Not from the cache: the commit may have been swept since it was read.
+            self.load_commit(id)?.ok_or(Error::MissingCommit { id: *id })?;
+        }
+        Ok(())
+    }
+
+    fn remember(&self, commit: Commit) {
+        let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        if commits.len() >= COMMITS_KEPT {
+            commits.clear();
+        }
+        commits.insert(commit.id, commit);
+    }
+
+    /// Merges small packs when there are many.
+    fn tidy(&self, consolidation: &mut pack::Consolidation) -> Result<()> {
+        if pack::consolidate(&self.layout, &self.objects.odb.pack_dir(), consolidation)? {
+            self.objects.odb.reopen()?;
+        }
+        Ok(())
+    }
+
+    /// Who moves refs, for their logs.
+    fn log_signature(&self) -> Result<Signature> {
+        let (name, email) = match self.objects.refs.keeps_logs()? {
+            true => self.identity()?.unwrap_or_default(),
+            false => Default::default(),
+        };
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        Ok(Signature { name, email, seconds, offset_minutes: 0 })
+    }
+}
+
+fn to_move(edit: &RefEdit, new: Option<CommitId>, signature: &Signature) -> Result<Move> {
+    let object = |id: &CommitId| object_id(id).ok_or(Error::MissingCommit { id: *id });
+    let mut log = String::new();
+    commit::write_signature(&mut log, signature);
+    log.push('\t');
+    log.push_str(&edit.log);
+    Ok(Move {
+        name: edit.name.clone(),
+        expected: match &edit.expected {
+            Expected::Absent => None,
+            Expected::Commit(id) => Some(object(id)?),
+        },
+        new: new.as_ref().map(object).transpose()?,
+        log,
+    })
+}

@@ -1,0 +1,98 @@
+//! The Git commit graph: commits are Git commits, refs are Git refs, in a repository of the store's own.
+//!
+//! The objects of a store are written so that Git itself can follow them (see [`object`] and [`commit`]): `git clone`,
+//! `push`, `gc` and `fsck` keep every revision whole. No side file is ever the truth: descending from a commit's tree,
+//! the Git tree of a node gives the ids of its children.
+//!
+//! ```text
+//! open      what is at a path: a store, a clone of one, nothing yet, or something else
+//! graph     the [`CommitGraph`](crate::CommitGraph), and the write path
+//! dag       new objects as Git objects             pack      packs of our own
+//! reader    Git objects as nodes and records       odb       every object, through gix
+//! refs      reading and moving refs                gc        the sweep
+//! ```
+
+mod bare;
+mod commit;
+mod config;
+mod dag;
+mod files;
+mod gc;
+mod graph;
+mod known;
+mod layout;
+mod locate;
+mod lock;
+mod object;
+mod odb;
+mod open;
+mod pack;
+mod reader;
+mod refs;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use layout::Layout;
+use pack::Consolidation;
+use reader::Objects;
+
+use crate::{Commit, CommitId, Error};
+
+/// How a store is opened.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct GitOptions {
+    /// How much memory decoded nodes may take, in bytes.
+    pub cache_bytes: usize,
+}
+
+impl Default for GitOptions {
+    fn default() -> Self {
+        Self { cache_bytes: prolly_store::DEFAULT_CACHE_BYTES }
+    }
+}
+
+/// A store in a Git repository of its own.
+pub struct GitGraph {
+    /// The directory of the store.
+    path: PathBuf,
+    layout: Layout,
+    objects: Arc<Objects>,
+    writer: Mutex<Writer>,
+    /// Commits read or written lately.
+    commits: Mutex<HashMap<CommitId, Commit>>,
+}
+
+/// What a handle knows while it holds the store's lock.
+#[derive(Default)]
+struct Writer {
+    /// Whether the repository has been made ready for writing, and cleared of what dead owners left.
+    ready: bool,
+    consolidation: Consolidation,
+    /// The last failure to tidy up, which made no commit fail.
+    failure: Option<Error>,
+}
+
+impl GitGraph {
+    /// The directory of the store.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The Git directory of the store's repository.
+    pub fn git_dir(&self) -> &Path {
+        self.objects.refs.git_dir()
+    }
+}
+
+impl std::fmt::Debug for GitGraph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("GitGraph").field(&self.path).finish()
+    }
+}
