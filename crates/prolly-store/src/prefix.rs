@@ -13,6 +13,10 @@ pub struct HashPrefix {
 }
 
 impl HashPrefix {
+    /// What every address begins with: nothing.
+    pub const ALL: Self =
+        Self { low: Hash::new([0; Hash::LEN]), high: Hash::new([0xff; Hash::LEN]), digits: 0 };
+
     /// Reads 0 to 64 hex digits of either case; `None` for anything else.
     pub fn parse(hex: &str) -> Option<Self> {
         let digits = hex.len();
@@ -51,6 +55,13 @@ impl HashPrefix {
     }
 }
 
+impl From<Hash> for HashPrefix {
+    /// All digits of an address.
+    fn from(hash: Hash) -> Self {
+        Self { low: hash, high: hash, digits: 2 * Hash::LEN }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +80,8 @@ mod tests {
                 assert!(!other.matches(&hash), "{digits} digits, the last one different");
             }
         }
+        assert_eq!(HashPrefix::parse(""), Some(HashPrefix::ALL));
+        assert_eq!(HashPrefix::parse(&text), Some(HashPrefix::from(hash)));
         assert_eq!(HashPrefix::parse(&text.to_uppercase()), HashPrefix::parse(&text));
         assert_eq!(HashPrefix::parse("xy"), None);
         assert_eq!(HashPrefix::parse("é"), None);

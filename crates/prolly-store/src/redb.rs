@@ -15,6 +15,9 @@ mod failure;
 mod lease;
 mod log;
 mod open;
+mod refs;
+#[cfg(test)]
+mod sim;
 mod sweep;
 mod transaction;
 
@@ -35,6 +38,7 @@ use codec::{find, read_object};
 use failure::Failure;
 use lease::Lease;
 use log::{INDEX, KIND, LOG, REFS};
+use refs::unseal;
 use transaction::RedbTransaction;
 
 const DATABASE_FILE: &str = "prolly.redb";
@@ -139,8 +143,9 @@ impl RefStore for RedbStore {
             return Ok(None);
         }
         self.read(|snapshot| {
-            let value = snapshot.open_table(REFS)?.get(name)?;
-            Ok(value.map(|value| value.value().to_vec()))
+            let stored = snapshot.open_table(REFS)?.get(name)?;
+            let value = stored.as_ref().map(|stored| unseal(self.lease.path(), name, stored.value()));
+            Ok(value.transpose()?.map(<[u8]>::to_vec))
         })
     }
 
@@ -148,11 +153,12 @@ impl RefStore for RedbStore {
         self.read(|snapshot| {
             let mut refs = Vec::new();
             for entry in snapshot.open_table(REFS)?.range(prefix..)? {
-                let (name, value) = entry?;
-                if !name.value().starts_with(prefix) {
+                let (name, stored) = entry?;
+                let name = name.value();
+                if !name.starts_with(prefix) {
                     break;
                 }
-                refs.push((name.value().to_owned(), value.value().to_vec()));
+                refs.push((name.to_owned(), unseal(self.lease.path(), name, stored.value())?.to_vec()));
             }
             Ok(refs)
         })

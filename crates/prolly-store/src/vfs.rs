@@ -3,7 +3,10 @@
 //! **Invariant:** no other module of the crate opens, writes, renames or syncs a file, so faults injected here are all
 //! the faults there are. (The contents of redb's file go through its `StorageBackend`, faults too.)
 
+mod disk;
 mod scratch;
+#[cfg(test)]
+pub(crate) mod sim;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -11,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use disk::{Disk, Entry, Vfs};
 pub(crate) use scratch::Scratch;
 
 use crate::{Error, Result};
@@ -36,11 +40,7 @@ fn is_dir(path: &Path) -> bool {
 
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<()> {
-    // Windows cannot open a directory as a file; there the file system keeps its names in order by itself.
-    if cfg!(windows) {
-        return Ok(());
-    }
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io("sync directory", path))
+    Disk.sync_dir(path).map_err(Error::io("sync directory", path))
 }
 
 /// Opens a file that is only ever locked.
@@ -92,8 +92,12 @@ pub(crate) fn occupied_bytes(path: &Path) -> Result<u64> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         metadata => metadata.map_err(Error::io("examine", path))?,
     };
+    Ok(occupied(&metadata))
+}
+
+fn occupied(metadata: &fs::Metadata) -> u64 {
     #[cfg(unix)]
-    return Ok(std::os::unix::fs::MetadataExt::blocks(&metadata) * 512);
+    return std::os::unix::fs::MetadataExt::blocks(metadata) * 512;
     #[cfg(not(unix))]
-    Ok(metadata.len())
+    metadata.len()
 }

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 
 /// `"format"` → version of this layout.
 pub(super) const META: TableDefinition<&str, u32> = TableDefinition::new("meta");
-/// Ref name → value.
+/// Ref name → sealed value (see [`refs`](super::refs)).
 pub(super) const REFS: TableDefinition<&str, &[u8]> = TableDefinition::new("refs");
 /// Address → [`Location`].
 pub(super) const INDEX: TableDefinition<&[u8; Hash::LEN], &[u8; Location::LEN]> =

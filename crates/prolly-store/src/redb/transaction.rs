@@ -7,14 +7,11 @@ use super::{
     codec::{encode, find, read_base, read_object, slot},
     failure::Failure,
     lease::{Use, catch},
-    log::{BASES, Encoding, INDEX, LOG, Location, LogWriter, REFS, Tail},
-    sweep,
+    log::{BASES, Encoding, INDEX, LOG, Location, LogWriter, Tail},
+    refs, sweep,
 };
 use crate::{
-    Error, RefEdit, Result, SweepReport, Transaction,
-    backend::check_object,
-    refs::{check_edits, moved},
-    vfs,
+    Error, RefEdit, Result, SweepReport, Transaction, backend::check_object, refs::check_edits, vfs,
 };
 
 /// How many bytes of objects wait to be written together.
@@ -65,6 +62,7 @@ impl Transaction for RedbTransaction {
         let changes = !self.batch.is_empty() || self.tail.is_some() || !edits.is_empty();
         self.flush()?;
         let (transaction, tail) = (self.transaction.take(), self.tail.take());
+        let path = self.used.lease().path().to_owned();
         let committed = catch(|| {
             let transaction = transaction.ok_or_else(over)?;
             if !changes {
@@ -73,7 +71,7 @@ impl Transaction for RedbTransaction {
             if let Some(tail) = tail {
                 LogWriter::new(transaction.open_table(LOG)?, tail).flush()?;
             }
-            edit_refs(&transaction, edits)?;
+            refs::edit(&transaction, &path, edits)?;
             Ok(transaction.commit()?)
         });
         self.used.check("commit to", committed)
@@ -159,25 +157,6 @@ pub(super) fn write_objects<B: AsRef<[u8]>>(
         index.insert(hash.as_bytes(), &location.encode())?;
     }
     *tail = Some(log.into_tail());
-    Ok(())
-}
-
-/// Makes checked edits of refs.
-fn edit_refs(transaction: &WriteTransaction, edits: &[RefEdit]) -> Result<(), Failure> {
-    let mut refs = transaction.open_table(REFS)?;
-    for edit in edits {
-        let found = refs.get(&*edit.name)?;
-        let found = found.as_ref().map(|value| value.value());
-        if !edit.expected.admits(found) {
-            return Err(Failure::Ours(moved(edit, found)));
-        }
-    }
-    for RefEdit { name, new, .. } in edits {
-        match new {
-            Some(value) => refs.insert(&**name, &**value)?,
-            None => refs.remove(&**name)?,
-        };
-    }
     Ok(())
 }
 
