@@ -187,3 +187,64 @@ mod opening {
         assert!(!left.exists());
     }
 }
+
+mod processes {
+    use std::process::{Child, Command};
+
+    use super::*;
+    use crate::conformance::increment;
+
+    fn spawn(dir: &Path, role: &str) -> Child {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "file::tests::processes::child", "--ignored", "--nocapture"])
+            .env("PROLLY_STORE_DIR", dir)
+            .env("PROLLY_STORE_ROLE", role)
+            .spawn()
+            .unwrap()
+    }
+
+    #[test]
+    #[ignore = "what the other tests run in another process"]
+    fn child() {
+        let store =
+            FileStore::open(std::env::var("PROLLY_STORE_DIR").expect("only run by other tests")).unwrap();
+        increment(
+            &store,
+            "number",
+            if std::env::var("PROLLY_STORE_ROLE").unwrap() == "die" { 1 } else { 15 },
+        );
+        if std::env::var("PROLLY_STORE_ROLE").unwrap() == "die" {
+            let mut transaction = store.begin().unwrap();
+            transaction.put(&Hash::new([1; 32]), &[0; 100_000]).unwrap();
+            std::process::abort();
+        }
+    }
+
+    fn number(store: &FileStore) -> u64 {
+        u64::from_le_bytes(store.read_ref("number").unwrap().unwrap().try_into().unwrap())
+    }
+
+    #[test]
+    fn two_processes_lose_no_commit() {
+        let directory = Directory::new();
+        let store = FileStore::open(directory.0.path()).unwrap();
+        let children = [spawn(directory.0.path(), "increment"), spawn(directory.0.path(), "increment")];
+        increment(&store, "number", 15);
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+        assert_eq!(number(&store), 45);
+        assert_eq!(store.stats().unwrap().objects, 45);
+    }
+
+    #[test]
+    fn a_process_that_dies_in_a_transaction_leaves_the_last_commit() {
+        let directory = Directory::new();
+        for round in 1..=3 {
+            assert!(!spawn(directory.0.path(), "die").wait().unwrap().success());
+            let store = FileStore::open(directory.0.path()).unwrap();
+            assert_eq!(number(&store), round);
+            assert_eq!(store.stats().unwrap().objects, round);
+        }
+    }
+}

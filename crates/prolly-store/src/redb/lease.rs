@@ -84,10 +84,9 @@ impl Lease {
         }
         leases.retain(|_, lease| lease.strong_count() > 0);
         let file = vfs::open_lock_file(demand)?;
-        let lease = Arc::new(Self {
-            demand: Some(Demand { file, path: demand.to_owned() }),
-            ..Self::new(path, opener, options)
-        });
+        let mut lease = Self::new(path, opener, options);
+        lease.demand = Some(Demand { file, path: demand.to_owned() });
+        let lease = Arc::new(lease);
         leases.insert(path.to_owned(), Arc::downgrade(&lease));
         Ok(lease)
     }
@@ -260,6 +259,14 @@ impl Lease {
             self.close(&mut state);
         }
         true
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // There is nobody to tell that it was not closed cleanly; what was committed is there all the same.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.close(&mut state);
     }
 }
 

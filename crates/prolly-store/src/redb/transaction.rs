@@ -78,20 +78,18 @@ impl Transaction for RedbTransaction {
     }
 
     fn sweep(mut self: Box<Self>, keep: &mut dyn FnMut(&Hash) -> bool) -> Result<SweepReport> {
-        let transaction = self.transaction.take().ok_or_else(over)?;
         let lease = self.used.lease().clone();
         let bytes_before = vfs::occupied_bytes(lease.path())?;
         // A panic of the caller's is not damage, so `keep` runs outside of `catch`.
-        let listed = catch(|| sweep::list(&transaction));
+        let listed = catch(|| sweep::list(self.transaction.as_ref().ok_or_else(over)?));
         let objects = self.used.check("list objects in", listed)?;
         let objects_before = objects.len() as u64;
         let (live, dead): (Vec<_>, Vec<_>) = objects.into_iter().partition(|(hash, _)| keep(hash));
         let objects_removed = dead.len() as u64;
-        if dead.is_empty() {
-            let aborted = catch(|| Ok(transaction.abort()?));
-            self.used.check("end a transaction in", aborted)?;
-        } else {
+        if !dead.is_empty() {
+            let transaction = self.transaction.take();
             let swept = catch(|| {
+                let transaction = transaction.ok_or_else(over)?;
                 sweep::remove(&transaction, live, dead)?;
                 Ok(transaction.commit()?)
             });
@@ -101,6 +99,18 @@ impl Transaction for RedbTransaction {
         }
         let bytes_after = vfs::occupied_bytes(lease.path())?;
         Ok(SweepReport { objects_before, objects_removed, bytes_before, bytes_after })
+    }
+}
+
+impl Drop for RedbTransaction {
+    fn drop(&mut self) {
+        let transaction = self.transaction.take();
+        let dropped = catch(|| {
+            drop(transaction);
+            Ok(())
+        });
+        // Nothing was to come of it anyway; but a database that makes no sense is to be opened anew.
+        self.used.check("end a transaction in", dropped).ok();
     }
 }
 
