@@ -86,6 +86,11 @@ impl Catalog {
         Ok(Self { tree: Tree::open(reader, CATALOG_CONFIG, root)? })
     }
 
+    /// The same catalog, its nodes and its trees read from elsewhere.
+    pub(crate) fn with_reader(&self, reader: Arc<dyn NodeReader>) -> Self {
+        Self { tree: self.tree.with_reader(reader) }
+    }
+
     /// The catalog as a tree.
     pub fn as_tree(&self) -> &Tree {
         &self.tree

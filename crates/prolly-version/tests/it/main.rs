@@ -1,5 +1,9 @@
 //! The tests of the crate that use only its public API, in one binary.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod graph;
+mod journal;
 mod revision;
+mod store;
 mod support;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use prolly_core::{Link, Node, NodeBuffer, NodeWriter};
 use prolly_store::{MemoryStore, NodeCache};
 use prolly_version::{
-    Catalog, CommitDraft, CommitGraph, CommitId, Expected, NativeGraph, PendingObjects, RefEdit, Result,
-    Signature,
+    BackendKind, Catalog, ChangeKind, CommitDraft, CommitGraph, CommitId, Expected, NativeGraph, Options,
+    PendingObjects, RefEdit, Result, Signature, Store, Timestamp, TreeKey,
 };
 
 /// A native graph in memory.
@@ -56,4 +56,56 @@ pub(crate) fn commit(
         log: String::new(),
     });
     graph.publish(&pending, &draft, edit.as_ref())
+}
+
+/// What several processes share: a store in memory, and a directory for their journals.
+pub(crate) struct Shared {
+    backend: Arc<MemoryStore>,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self { backend: Arc::new(MemoryStore::new()), dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn graph(&self) -> Arc<NativeGraph> {
+        let cache = Arc::new(NodeCache::new(1 << 20));
+        let staging = self.dir.path().join("staging");
+        Arc::new(NativeGraph::new(self.backend.clone(), cache, Some(staging)))
+    }
+
+    /// Opens the store as another process would.
+    pub(crate) fn open(&self) -> Store {
+        self.try_open(options()).unwrap()
+    }
+
+    pub(crate) fn try_open(&self, options: Options) -> Result<Store> {
+        Store::over(self.graph(), BackendKind::Memory, options)
+    }
+}
+
+/// Options with a clock that stands still.
+pub(crate) fn options() -> Options {
+    let mut options = Options::default();
+    options.clock = Arc::new(|| Timestamp { seconds: 1_700_000_000, offset_minutes: 0 });
+    options
+}
+
+/// The entries of a tree as it is now.
+pub(crate) fn entries(store: &Store, tree: &TreeKey) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let tree = store.tree(tree).unwrap();
+    let mut range = tree.range::<&[u8]>(..).unwrap();
+    std::iter::from_fn(|| range.next_pair().unwrap()).collect()
+}
+
+/// The staged changes of the default tree.
+pub(crate) fn status(store: &Store) -> Vec<(Vec<u8>, ChangeKind)> {
+    let map = TreeKey::default_map();
+    store
+        .status_of(&map)
+        .unwrap()
+        .map(|change| change.unwrap())
+        .map(|change| (change.key, change.kind))
+        .collect()
 }

@@ -1,0 +1,280 @@
+//! What a staging journal says: the edits, in the order they were made.
+//!
+//! ```text
+//! first frame   = version u8 (1) | head: 0 | length, full ref name   or   1 | length, commit id
+//!                 | base: length, commit id (empty on a branch without commits)
+//! other frames  = op*
+//! op            = 1 | kind u8 | length, name               the tree that the next ops are about
+//!               | 2 | length, key | length, value          put
+//!               | 3 | length, key                          delete
+//!               | 4 | length, descriptor | length, root    set the whole tree to one that is stored
+//!               | 5                                        drop the tree
+//!               | 6 | length, metadata                     set its metadata
+//! length        = LEB128
+//! ```
+
+use prolly_core::{Hash, TreeConfig};
+
+use crate::{CommitId, Head, TreeKey, TreeKind};
+
+const VERSION: u8 = 1;
+const HEAD_BRANCH: u8 = 0;
+const HEAD_DETACHED: u8 = 1;
+const OP_TREE: u8 = 1;
+const OP_PUT: u8 = 2;
+const OP_DELETE: u8 = 3;
+const OP_SET: u8 = 4;
+const OP_DROP: u8 = 5;
+const OP_METADATA: u8 = 6;
+
+/// What the edits were made on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Begin {
+    pub(crate) head: Head,
+    pub(crate) base: Option<CommitId>,
+}
+
+/// An edit, borrowed from the journal or from who makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op<'a> {
+    Put { key: &'a [u8], value: &'a [u8] },
+    Delete { key: &'a [u8] },
+    Set { root: Hash, config: TreeConfig, metadata: &'a [u8] },
+    Drop,
+    Metadata(&'a [u8]),
+}
+
+impl Begin {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.push(VERSION);
+        match &self.head {
+            Head::Branch(name) => {
+                out.push(HEAD_BRANCH);
+                write_bytes(out, name.as_bytes());
+            }
+            Head::Detached(id) => {
+                out.push(HEAD_DETACHED);
+                write_bytes(out, id.as_slice());
+            }
+        }
+        write_bytes(out, self.base.as_ref().map_or(&[], CommitId::as_slice));
+    }
+
+    pub(super) fn read(payload: &[u8]) -> Result<Self, String> {
+        let mut bytes = payload;
+        let version = read_byte(&mut bytes)?;
+        if version != VERSION {
+            return Err(format!("it has format version {version}, this build reads {VERSION}"));
+        }
+        let kind = read_byte(&mut bytes)?;
+        let head = read_bytes(&mut bytes)?;
+        let head = match kind {
+            HEAD_BRANCH => Head::Branch(
+                String::from_utf8(head.to_vec()).map_err(|_| "its branch is not UTF-8".to_owned())?,
+            ),
+            HEAD_DETACHED => Head::Detached(CommitId::from_slice(head).ok_or("its head is no commit id")?),
+            other => return Err(format!("unknown head {other}")),
+        };
+        let base = match read_bytes(&mut bytes)? {
+            [] => None,
+            id => Some(CommitId::from_slice(id).ok_or("its base is no commit id")?),
+        };
+        if !bytes.is_empty() {
+            return Err("bytes follow the first record".to_owned());
+        }
+        Ok(Self { head, base })
+    }
+}
+
+/// Says which tree the next edits are about.
+pub(super) fn write_tree(out: &mut Vec<u8>, tree: &TreeKey) {
+    out.extend_from_slice(&[OP_TREE, tree.kind().0]);
+    write_bytes(out, tree.name());
+}
+
+pub(super) fn write_op(out: &mut Vec<u8>, op: &Op<'_>) {
+    match *op {
+        Op::Put { key, value } => {
+            out.push(OP_PUT);
+            write_bytes(out, key);
+            write_bytes(out, value);
+        }
+        Op::Delete { key } => {
+            out.push(OP_DELETE);
+            write_bytes(out, key);
+        }
+        Op::Set { root, config, metadata } => {
+            out.push(OP_SET);
+            out.extend_from_slice(root.as_bytes());
+            let TreeConfig { base, modulus, min_chunk_size, max_chunk_size, pattern, externalize_threshold } =
+                config;
+            for number in [base, modulus, min_chunk_size, max_chunk_size] {
+                write_len(out, number.into());
+            }
+            write_len(out, pattern);
+            write_len(out, externalize_threshold.map_or(0, |bytes| u64::from(bytes) + 1));
+            write_bytes(out, metadata);
+        }
+        Op::Drop => out.push(OP_DROP),
+        Op::Metadata(metadata) => {
+            out.push(OP_METADATA);
+            write_bytes(out, metadata);
+        }
+    }
+}
+
+/// Hands the edits of a frame's payload to `apply`, with the tree that each is about. `tree` is the one that the frame
+/// before ended with, and becomes that of this one.
+pub(super) fn read_ops<E: From<String>>(
+    payload: &[u8],
+    tree: &mut Option<TreeKey>,
+    apply: &mut dyn FnMut(&TreeKey, Op<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut bytes = payload;
+    while !bytes.is_empty() {
+        let op = match read_byte(&mut bytes)? {
+            OP_TREE => {
+                let kind = TreeKind(read_byte(&mut bytes)?);
+                *tree = Some(TreeKey::new(kind, read_bytes(&mut bytes)?));
+                continue;
+            }
+            OP_PUT => {
+                let key = read_bytes(&mut bytes)?;
+                Op::Put { key, value: read_bytes(&mut bytes)? }
+            }
+            OP_DELETE => Op::Delete { key: read_bytes(&mut bytes)? },
+            OP_SET => {
+                let (root, rest) =
+                    bytes.split_at_checked(Hash::LEN).ok_or_else(|| "an edit is cut short".to_owned())?;
+                bytes = rest;
+                let root = Hash::from_slice(root).ok_or_else(|| "a root is no hash".to_owned())?;
+                let config = read_config(&mut bytes)?;
+                Op::Set { root, config, metadata: read_bytes(&mut bytes)? }
+            }
+            OP_DROP => Op::Drop,
+            OP_METADATA => Op::Metadata(read_bytes(&mut bytes)?),
+            other => return Err(format!("unknown edit {other}").into()),
+        };
+        let tree = tree.as_ref().ok_or_else(|| "an edit names no tree".to_owned())?;
+        apply(tree, op)?;
+    }
+    Ok(())
+}
+
+fn read_config(bytes: &mut &[u8]) -> Result<TreeConfig, String> {
+    let mut small = || -> Result<u32, String> {
+        u32::try_from(read_len(bytes)?).map_err(|_| "a configuration is out of bounds".to_owned())
+    };
+    let (base, modulus, min_chunk_size, max_chunk_size) = (small()?, small()?, small()?, small()?);
+    let pattern = read_len(bytes)?;
+    let externalize_threshold = match read_len(bytes)? {
+        0 => None,
+        more => Some(u32::try_from(more - 1).map_err(|_| "a configuration is out of bounds".to_owned())?),
+    };
+    Ok(TreeConfig { base, modulus, min_chunk_size, max_chunk_size, pattern, externalize_threshold })
+}
+
+fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_len(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn write_len(out: &mut Vec<u8>, mut len: u64) {
+    while len >= 0x80 {
+        out.push(len as u8 | 0x80);
+        len >>= 7;
+    }
+    out.push(len as u8);
+}
+
+fn read_byte(bytes: &mut &[u8]) -> Result<u8, String> {
+    let (first, rest) = bytes.split_first().ok_or("an edit is cut short")?;
+    *bytes = rest;
+    Ok(*first)
+}
+
+fn read_len(bytes: &mut &[u8]) -> Result<u64, String> {
+    let mut len = 0_u64;
+    for shift in (0..u64::BITS).step_by(7) {
+        let byte = read_byte(bytes)?;
+        let part = u64::from(byte & 0x7f);
+        len |= part
+            .checked_shl(shift)
+            .filter(|value| value >> shift == part)
+            .ok_or("a length is out of bounds")?;
+        if byte & 0x80 == 0 {
+            return Ok(len);
+        }
+    }
+    Err("a length is out of bounds".to_owned())
+}
+
+fn read_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], String> {
+    let len = usize::try_from(read_len(bytes)?).map_err(|_| "a length is out of bounds".to_owned())?;
+    let (taken, rest) = bytes.split_at_checked(len).ok_or("an edit is cut short")?;
+    *bytes = rest;
+    Ok(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_round_trip() {
+        let id = CommitId::from_slice(&[7; 20]).unwrap();
+        for begin in [
+            Begin { head: Head::Branch("refs/heads/main".to_owned()), base: None },
+            Begin { head: Head::Branch("refs/heads/ü".to_owned()), base: Some(id) },
+            Begin { head: Head::Detached(id), base: Some(id) },
+        ] {
+            let mut bytes = Vec::new();
+            begin.write(&mut bytes);
+            assert_eq!(Begin::read(&bytes).unwrap(), begin);
+            for len in 0..bytes.len() {
+                assert!(Begin::read(&bytes[..len]).is_err(), "{len} bytes must be refused");
+            }
+        }
+    }
+
+    #[test]
+    fn edits_round_trip() {
+        let long = vec![9; 70_000];
+        let ops = [
+            Op::Put { key: b"", value: b"" },
+            Op::Put { key: b"k", value: &long },
+            Op::Delete { key: &long },
+            Op::Set { root: Hash::new([3; 32]), config: TreeConfig::default(), metadata: b"m" },
+            Op::Set {
+                root: Hash::new([3; 32]),
+                config: TreeConfig {
+                    externalize_threshold: None,
+                    pattern: u64::MAX,
+                    ..TreeConfig::default()
+                },
+                metadata: b"",
+            },
+            Op::Drop,
+            Op::Metadata(b"meta"),
+        ];
+        let mut bytes = Vec::new();
+        let tree = TreeKey::new(TreeKind::TABLE, "t");
+        write_tree(&mut bytes, &tree);
+        for op in &ops {
+            write_op(&mut bytes, op);
+        }
+        let mut seen = 0;
+        let mut at = None;
+        read_ops::<String>(&bytes, &mut at, &mut |key, op| {
+            assert_eq!((key, &op), (&tree, &ops[seen]));
+            seen += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(seen, ops.len());
+        let no_tree = read_ops::<String>(&[OP_DROP], &mut None, &mut |_, _| Ok(()));
+        assert!(no_tree.is_err());
+        assert!(read_ops::<String>(&[OP_PUT, 0xff], &mut at, &mut |_, _| Ok(())).is_err());
+        assert!(read_ops::<String>(&[99], &mut at, &mut |_, _| Ok(())).is_err());
+    }
+}

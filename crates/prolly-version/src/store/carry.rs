@@ -1,0 +1,178 @@
+//! Carries staged changes from one base to another.
+//!
+//! A staged change is carried when its key holds the same in both bases, or when the new base holds what is staged
+//! already: Git's rule for `checkout` with a changed index.
+//!
+//! **Invariant:** nothing is changed while it is not certain that everything can be carried.
+
+use std::sync::Arc;
+
+use prolly_core::{Difference, EditRef, EditSource, Found, Locator, Tree, ValueRef, blob};
+
+use super::{
+    nodes::StagedNodes,
+    state::{Staged, same_version},
+};
+use crate::{
+    Catalog, KeyInTree, Result, TreeKey, TreeVersion,
+    journal::{Journal, Op},
+};
+
+/// What became of staged changes.
+pub(crate) enum Carried {
+    /// All of them, on the new base.
+    All(Vec<Staged>),
+    /// These keys stand in the way.
+    Conflicts(Vec<KeyInTree>),
+}
+
+/// Carries staged changes to another base. New nodes go to `nodes`, which has those of the changes too.
+pub(crate) fn carry(staged: &[Staged], onto: &Catalog, nodes: &Arc<StagedNodes>) -> Result<Carried> {
+    let mut carried = Vec::with_capacity(staged.len());
+    let mut conflicts = Vec::new();
+    for change in staged {
+        let target = onto.version(&change.key)?;
+        if same_version(target.as_ref(), change.version()) {
+            continue;
+        }
+        if same_version(target.as_ref(), change.base.as_ref()) {
+            carried.push(Staged { base: target, ..change.clone() });
+            continue;
+        }
+        match carry_tree(change, target, nodes)? {
+            Ok(None) => {}
+            Ok(Some(change)) => carried.push(change),
+            Err(keys) => {
+                let tree = &change.key;
+                conflicts.extend(keys.into_iter().map(|key| KeyInTree { tree: tree.clone(), key }));
+            }
+        }
+    }
+    Ok(if conflicts.is_empty() { Carried::All(carried) } else { Carried::Conflicts(conflicts) })
+}
+
+/// The keys in the way; `None` among them is the tree as a whole.
+type InTheWay = Vec<Option<Vec<u8>>>;
+
+/// Carries the changes of a tree that differs between the bases, and from what is staged.
+fn carry_tree(
+    change: &Staged,
+    target: Option<TreeVersion>,
+    nodes: &Arc<StagedNodes>,
+) -> Result<std::result::Result<Option<Staged>, InTheWay>> {
+    let (Some((now, _)), Some(target)) = (&change.now, target) else { return Ok(Err(vec![None])) };
+    let Some(metadata) = carry_metadata(change.base.as_ref(), now, &target) else {
+        return Ok(Err(vec![None]));
+    };
+    let empty;
+    let base = match &change.base {
+        Some(base) => &base.tree,
+        None => {
+            empty = Tree::empty(Arc::clone(now.tree.reader()), *now.tree.config())?;
+            &empty
+        }
+    };
+    if now.tree.config() != target.tree.config() || base.config() != target.tree.config() {
+        return Ok(Err(vec![None]));
+    }
+    let mut in_the_way = Vec::new();
+    let mut changes = base.diff(&now.tree)?;
+    while let Some(Difference { key, left, right }) = changes.next_difference()? {
+        let found = target.tree.find(key)?;
+        if !same(&found, &left) && !same(&found, &right) {
+            in_the_way.push(Some(key.to_vec()));
+        }
+    }
+    if !in_the_way.is_empty() {
+        return Ok(Err(in_the_way));
+    }
+    let writer = nodes.for_tree();
+    let mut edits = Restaged { changes: base.diff(&now.tree)?, key: Vec::new(), value: None };
+    let tree = target.tree.with_reader(Arc::clone(&writer) as _).apply(&*writer, &mut edits)?;
+    let now = TreeVersion { tree, metadata };
+    if same_version(Some(&now), Some(&target)) {
+        return Ok(Ok(None));
+    }
+    let key = change.key.clone();
+    Ok(Ok(Some(Staged { key, base: Some(target), start: None, now: Some((now, writer)) })))
+}
+
+/// The metadata that follows from what was staged and what the new base has; `None` when both changed it.
+fn carry_metadata(base: Option<&TreeVersion>, now: &TreeVersion, target: &TreeVersion) -> Option<Vec<u8>> {
+    let base = base.map_or(&[][..], |base| &base.metadata);
+    if now.metadata == base || now.metadata == target.metadata {
+        Some(target.metadata.clone())
+    } else {
+        (target.metadata == base).then(|| now.metadata.clone())
+    }
+}
+
+fn same(one: &Option<Found>, other: &Option<Found>) -> bool {
+    one.as_ref().map(Found::tagged) == other.as_ref().map(Found::tagged)
+}
+
+/// The right side of differences, as edits.
+struct Restaged {
+    changes: prolly_core::Diff,
+    key: Vec<u8>,
+    value: Option<Found>,
+}
+
+impl EditSource for Restaged {
+    fn next_edit(&mut self) -> prolly_core::Result<Option<EditRef<'_>>> {
+        let Some(change) = self.changes.next_difference()? else { return Ok(None) };
+        self.key.clear();
+        self.key.extend_from_slice(change.key);
+        self.value = change.right;
+        let locator = self.value.as_ref().and_then(Found::link).map_or(Locator::NONE, |link| link.locator);
+        Ok(Some(EditRef { key: &self.key, value: self.value.as_ref().map(Found::value), locator }))
+    }
+}
+
+/// Journals staged changes.
+pub(crate) fn write_journal(staged: &[Staged], journal: &mut Journal) -> Result<()> {
+    for Staged { key: tree, base, start, now } in staged {
+        let Some((now, _)) = now else {
+            journal.push(tree, &Op::Drop)?;
+            continue;
+        };
+        let mut metadata = base.as_ref().map_or(&[][..], |base| &base.metadata);
+        let mut from = base.as_ref().map(|base| base.tree.clone());
+        if start.is_some() || from.is_none() {
+            let start = match start {
+                Some(start) => start.clone(),
+                None => {
+                    let tree = Tree::empty(Arc::clone(now.tree.reader()), *now.tree.config())?;
+                    TreeVersion { tree, metadata: Vec::new() }
+                }
+            };
+            let (root, config) = (start.tree.root_hash(), *start.tree.config());
+            journal.push(tree, &Op::Set { root, config, metadata: &now.metadata })?;
+            metadata = &now.metadata;
+            from = Some(start.tree);
+        }
+        if now.metadata != metadata {
+            journal.push(tree, &Op::Metadata(&now.metadata))?;
+        }
+        if let Some(from) = from {
+            write_entries(tree, &from, &now.tree, journal)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_entries(tree: &TreeKey, from: &Tree, to: &Tree, journal: &mut Journal) -> Result<()> {
+    let mut changes = from.diff(to)?;
+    while let Some(Difference { key, right, .. }) = changes.next_difference()? {
+        match right.as_ref().map(|found| (found.value(), found.link())) {
+            None => journal.push(tree, &Op::Delete { key })?,
+            Some((ValueRef::Inline(value), _)) => journal.push(tree, &Op::Put { key, value })?,
+            Some((ValueRef::Blob { len, .. }, Some(link))) => {
+                let value = &blob::read(&**to.reader(), &link, len)?;
+                journal.push(tree, &Op::Put { key, value })?;
+            }
+            Some(_) => return Err(prolly_core::Error::NotAValue { key: key.to_vec() }.into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! What all handles of a store share.
+//!
+//! **Invariant:** whoever changes the working state holds the editor first and the state's lock only while it really
+//! changes, so reads go on beside a commit. The journal says what is staged, or more that the base holds already.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use prolly_store::NodeCache;
+
+use super::{BackendKind, Identity, Options, nodes::StagedNodes, state::State};
+use crate::{
+    Catalog, Commit, CommitGraph, CommitId, Result, Signature, TreeKey,
+    journal::{Begin, Journal, Op, Slot},
+    revision::read_commit,
+};
+
+pub(crate) struct Core {
+    pub(crate) graph: Arc<dyn CommitGraph>,
+    pub(crate) backend: BackendKind,
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) options: Options,
+    pub(crate) cache: Arc<NodeCache>,
+    pub(crate) editor: Mutex<Editor>,
+    pub(crate) state: RwLock<State>,
+}
+
+/// The right to change the working state, and the journal of the changes.
+pub(crate) struct Editor {
+    /// `None` where no journal is kept.
+    dir: Option<PathBuf>,
+    journal: Option<Journal>,
+    begin: Begin,
+}
+
+impl Core {
+    pub(crate) fn edit(&self) -> MutexGuard<'_, Editor> {
+        self.editor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for the nodes of what will be staged.
+    pub(crate) fn new_nodes(&self) -> Arc<StagedNodes> {
+        StagedNodes::new(self.graph.objects(), Arc::clone(&self.cache), self.options.spill_bytes)
+    }
+
+    /// A commit that has to be there, and its catalog.
+    pub(crate) fn commit_and_catalog(&self, id: &CommitId) -> Result<(Commit, Catalog)> {
+        let commit = read_commit(&*self.graph, id)?;
+        let catalog = Catalog::open(self.graph.objects(), &commit.root)?;
+        Ok((commit, catalog))
+    }
+
+    pub(crate) fn catalog_of(&self, id: Option<&CommitId>) -> Result<Catalog> {
+        match id {
+            Some(id) => Ok(self.commit_and_catalog(id)?.1),
+            None => Catalog::empty(self.graph.objects()),
+        }
+    }
+
+    /// Signs a commit as its committer: now, but not before its parents.
+    pub(crate) fn sign(&self, parents: &[CommitId]) -> Result<Signature> {
+        let mut time = (self.options.clock)();
+        for parent in parents {
+            time.seconds = time.seconds.max(read_commit(&*self.graph, parent)?.committer.seconds);
+        }
+        self.identity()?.sign(time)
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        if let Some(identity) = &self.options.identity {
+            return Ok(identity.clone());
+        }
+        let (name, email) = self
+            .graph
+            .identity()?
+            .unwrap_or_else(|| ("prollytree".to_owned(), "prollytree@localhost".to_owned()));
+        Ok(Identity { name, email })
+    }
+}
+
+impl Editor {
+    pub(crate) fn new(dir: Option<PathBuf>, begin: Begin) -> Self {
+        Self { dir, journal: None, begin }
+    }
+
+    /// Goes on with a journal that was taken over.
+    pub(crate) fn continue_with(&mut self, journal: Journal) {
+        self.journal = Some(journal);
+    }
+
+    pub(crate) fn dir(&self) -> Option<&PathBuf> {
+        self.dir.as_ref()
+    }
+
+    /// Journals an edit that was made.
+    pub(crate) fn push(&mut self, tree: &TreeKey, op: &Op<'_>) -> Result<()> {
+        match self.journal()? {
+            Some(journal) => journal.push(tree, op),
+            None => Ok(()),
+        }
+    }
+
+    fn journal(&mut self) -> Result<Option<&mut Journal>> {
+        if let (None, Some(dir)) = (&self.journal, &self.dir) {
+            self.journal = Some(Journal::new(Slot::take(dir)?, self.begin.clone()));
+        }
+        Ok(self.journal.as_mut())
+    }
+
+    /// Journals that nothing is staged, on `begin`.
+    pub(crate) fn reset(&mut self, begin: Begin) {
+        self.begin = begin;
+        if let Some(journal) = &mut self.journal {
+            journal.reset(self.begin.clone());
+        }
+    }
+
+    /// Journals that exactly what `write` pushes is staged, on `begin`.
+    pub(crate) fn replace(
+        &mut self,
+        begin: Begin,
+        write: impl FnOnce(&mut Journal) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(journal) = self.journal()? {
+            journal.replace(begin.clone(), write)?;
+        }
+        self.begin = begin;
+        Ok(())
+    }
+
+    /// Writes the journal out and waits until it is on the disk.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        self.journal.as_mut().map_or(Ok(()), Journal::sync)
+    }
+}

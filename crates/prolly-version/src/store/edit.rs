@@ -1,0 +1,234 @@
+//! Reading and staging: the entries of trees, and the trees themselves.
+
+use prolly_core::{Tree, TreeConfig};
+
+use super::{Store, state::Present};
+use crate::{Catalog, Error, Result, TreeKey, TreeVersion, is_ancestor, journal::Op};
+
+/// Entries. Every method names the tree; [`Error::UnknownTree`] when there is none.
+impl Store {
+    /// Reads the value of a key as it is now, staged changes included. Reads run beside each other and beside a commit.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`], or what reading reports.
+    pub fn get(&self, tree: &TreeKey, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.with_tree(tree, |present| Ok(present.tree.get(key)?))
+    }
+
+    /// Reads the values of several keys, in the order of the keys and as of one moment.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get_many<K: AsRef<[u8]>>(
+        &self,
+        tree: &TreeKey,
+        keys: impl IntoIterator<Item = K> + Clone,
+    ) -> Result<Vec<Option<Vec<u8>>>> {
+        self.with_tree(tree, |present| {
+            keys.clone().into_iter().map(|key| Ok(present.tree.get(key.as_ref())?)).collect()
+        })
+    }
+
+    /// Whether a key exists now, staged changes included.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn contains(&self, tree: &TreeKey, key: &[u8]) -> Result<bool> {
+        self.with_tree(tree, |present| Ok(present.tree.contains(key)?))
+    }
+
+    /// Stages a value for a key, whether or not it had one. Costs what an ordered map costs; the tree is rewritten when
+    /// its contents as a whole are needed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`]; `KeyTooLong` beyond 64 KiB and `ValueTooLong` beyond 1 GiB; [`Error::Io`] when the
+    /// staging journal cannot be written: the change is staged then, but would not survive a crash.
+    pub fn insert(&self, tree: &TreeKey, key: &[u8], value: &[u8]) -> Result<()> {
+        let mut editor = self.core().edit();
+        self.core().write().present(tree)?.tree.insert(key, value)?;
+        editor.push(tree, &Op::Put { key, value })
+    }
+
+    /// Stages many values; the last one for a key counts. When an entry is refused, those before it are staged.
+    ///
+    /// # Errors
+    /// As [`Store::insert`].
+    pub fn insert_many<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        tree: &TreeKey,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        let mut editor = self.core().edit();
+        let mut state = self.core().write();
+        let present = state.present(tree)?;
+        for (key, value) in entries {
+            let (key, value) = (key.as_ref(), value.as_ref());
+            present.tree.insert(key, value)?;
+            editor.push(tree, &Op::Put { key, value })?;
+        }
+        Ok(())
+    }
+
+    /// Stages the removal of a key; says whether it existed.
+    ///
+    /// # Errors
+    /// As [`Store::insert`].
+    pub fn delete(&self, tree: &TreeKey, key: &[u8]) -> Result<bool> {
+        Ok(self.delete_many(tree, [key])? > 0)
+    }
+
+    /// Stages the removal of many keys; says how many of them existed.
+    ///
+    /// # Errors
+    /// As [`Store::insert`].
+    pub fn delete_many<K: AsRef<[u8]>>(
+        &self,
+        tree: &TreeKey,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<u64> {
+        let mut editor = self.core().edit();
+        let mut state = self.core().write();
+        let present = state.present(tree)?;
+        let mut existed = 0;
+        for key in keys {
+            if present.tree.delete(key.as_ref())? {
+                existed += 1;
+                editor.push(tree, &Op::Delete { key: key.as_ref() })?;
+            }
+        }
+        Ok(existed)
+    }
+
+    /// The tree as it is now, staged changes included. It does not change with later edits: for ranges, prefixes, ranks
+    /// and proofs.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn tree(&self, tree: &TreeKey) -> Result<Tree> {
+        let _editor = self.core().edit();
+        Ok(self.core().write().present(tree)?.tree.tree()?.clone())
+    }
+
+    /// Number of entries of a tree now, staged changes included.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn len(&self, tree: &TreeKey) -> Result<u64> {
+        Ok(self.tree(tree)?.len())
+    }
+}
+
+/// Trees.
+impl Store {
+    /// The trees as they are now, staged changes included. The catalog does not change with later edits.
+    ///
+    /// # Errors
+    /// What reading and flushing report.
+    pub fn catalog(&self) -> Result<Catalog> {
+        let _editor = self.core().edit();
+        self.core().write().working_catalog()
+    }
+
+    /// Whether there is a tree of this name now.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn has_tree(&self, tree: &TreeKey) -> Result<bool> {
+        match self.with_tree(tree, |_| Ok(())) {
+            Ok(()) => Ok(true),
+            Err(Error::UnknownTree { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stages a new, empty tree.
+    ///
+    /// # Errors
+    /// [`Error::TreeExists`], `InvalidConfig`, or as [`Store::insert`].
+    pub fn create_tree(&self, tree: &TreeKey, config: TreeConfig, metadata: &[u8]) -> Result<()> {
+        let mut editor = self.core().edit();
+        let mut state = self.core().write();
+        if state.open(tree)?.is_some_and(|working| working.now.is_some()) {
+            return Err(Error::TreeExists { tree: tree.clone() });
+        }
+        let empty = Tree::empty(self.core().graph.objects(), config)?;
+        let root = empty.root_hash();
+        let nodes = state.nodes.for_tree();
+        state.set(tree, Some(TreeVersion { tree: empty, metadata: metadata.to_vec() }), nodes)?;
+        editor.push(tree, &Op::Set { root, config, metadata })
+    }
+
+    /// Stages the removal of a tree; says whether it existed.
+    ///
+    /// # Errors
+    /// As [`Store::insert`].
+    pub fn drop_tree(&self, tree: &TreeKey) -> Result<bool> {
+        let mut editor = self.core().edit();
+        let mut state = self.core().write();
+        if state.open(tree)?.is_none_or(|working| working.now.is_none()) {
+            return Ok(false);
+        }
+        let nodes = state.nodes.for_tree();
+        state.set(tree, None, nodes)?;
+        editor.push(tree, &Op::Drop)?;
+        Ok(true)
+    }
+
+    /// Stages a tree as a copy of one of a commit, replacing the tree of this name if there is one. Costs O(1) when the
+    /// commit is part of this branch's history (the nodes are shared), else O(n).
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`] when the commit has no tree `from`; or as [`Store::insert`].
+    pub fn copy_tree(&self, from: &TreeKey, revision: &str, to: &TreeKey) -> Result<()> {
+        let snapshot = self.at(revision)?;
+        let version =
+            snapshot.catalog().version(from)?.ok_or_else(|| Error::UnknownTree { tree: from.clone() })?;
+        let mut editor = self.core().edit();
+        let mut state = self.core().write();
+        let nodes = state.nodes.for_tree();
+        let is_kept = match state.base {
+            Some(base) => is_ancestor(&*self.core().graph, &snapshot.commit().id, &base)?,
+            None => false,
+        };
+        if !is_kept {
+            nodes.take_in(&version.tree.root().link())?;
+        }
+        let (root, config) = (version.tree.root_hash(), *version.tree.config());
+        state.set(to, Some(version.clone()), nodes)?;
+        editor.push(to, &Op::Set { root, config, metadata: &version.metadata })
+    }
+
+    /// What the owner of its kind put beside a tree.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn metadata(&self, tree: &TreeKey) -> Result<Vec<u8>> {
+        self.with_tree(tree, |present| Ok(present.metadata.clone()))
+    }
+
+    /// Stages other metadata for a tree.
+    ///
+    /// # Errors
+    /// As [`Store::insert`].
+    pub fn set_metadata(&self, tree: &TreeKey, metadata: &[u8]) -> Result<()> {
+        let mut editor = self.core().edit();
+        self.core().write().present(tree)?.metadata = metadata.to_vec();
+        editor.push(tree, &Op::Metadata(metadata))
+    }
+
+    /// Calls `read` with a tree, under the lock that readers share.
+    fn with_tree<T>(&self, key: &TreeKey, read: impl Fn(&Present) -> Result<T>) -> Result<T> {
+        loop {
+            if let Some(working) = self.core().read().trees.get(key) {
+                return match &working.now {
+                    Some(present) => read(present),
+                    None => Err(Error::UnknownTree { tree: key.clone() }),
+                };
+            }
+            let _editor = self.core().edit();
+            if self.core().write().open(key)?.is_none() {
+                return Err(Error::UnknownTree { tree: key.clone() });
+            }
+        }
+    }
+}

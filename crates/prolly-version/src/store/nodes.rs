@@ -1,0 +1,169 @@
+//! New objects of staged trees, in bounded memory, until they are committed or dropped.
+//!
+//! **Invariant:** a node is kept as long as one tree uses it. Trees that came to hold equal contents share their nodes, so
+//! each says for itself which ones it has written and no longer needs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prolly_core::{Hash, HashedMap, Link, Node, NodeReader, NodeWriter, Record, ValueRef};
+use prolly_store::{NodeCache, SpillBuffer};
+
+use crate::{PendingObjects, Result};
+
+/// The objects of all staged trees.
+pub(crate) struct StagedNodes {
+    buffer: SpillBuffer,
+    /// How many trees use a node.
+    uses: Mutex<HashedMap<u32>>,
+}
+
+impl StagedNodes {
+    pub(crate) fn new(base: Arc<dyn NodeReader>, cache: Arc<NodeCache>, spill_bytes: usize) -> Arc<Self> {
+        let buffer = SpillBuffer::new(Some(base), cache).with_limit_bytes(spill_bytes);
+        Arc::new(Self { buffer, uses: Mutex::default() })
+    }
+
+    /// A place for one tree's nodes.
+    pub(crate) fn for_tree(self: &Arc<Self>) -> Arc<TreeNodes> {
+        Arc::new(TreeNodes { shared: Arc::clone(self), written: Mutex::default() })
+    }
+
+    fn release(&self, hash: &Hash) -> prolly_core::Result<()> {
+        let mut uses = lock(&self.uses);
+        match uses.get_mut(hash) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                uses.remove(hash);
+                self.buffer.forget_node(hash)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PendingObjects for StagedNodes {
+    fn node(&self, link: &Link) -> Result<Option<Arc<Node>>> {
+        Ok(self.buffer.node(&link.hash)?)
+    }
+
+    fn record(&self, link: &Link) -> Result<Option<Arc<[u8]>>> {
+        Ok(self.buffer.record(&link.hash)?)
+    }
+}
+
+/// Reads and writes the nodes of one staged tree.
+pub(crate) struct TreeNodes {
+    shared: Arc<StagedNodes>,
+    /// The nodes that this tree has written and still needs.
+    written: Mutex<HashedMap<()>>,
+}
+
+impl TreeNodes {
+    /// Copies a stored tree in, node by node and blob by blob: for one that nothing may keep from being swept.
+    pub(crate) fn take_in(&self, root: &Link) -> Result<()> {
+        let mut open = vec![self.read_node(root)?];
+        while let Some(node) = open.pop() {
+            for index in 0..node.count() {
+                if !node.is_leaf() {
+                    open.push(self.read_node(&node.child(index))?);
+                    continue;
+                }
+                match (node.value(index), node.value_link(index)) {
+                    (ValueRef::Tree { .. }, Some(link)) => open.push(self.read_node(&link)?),
+                    (_, Some(link)) => self.take_in_record(link)?,
+                    (_, None) => {}
+                }
+            }
+            self.write_node(node)?;
+        }
+        Ok(())
+    }
+
+    fn take_in_record(&self, link: Link) -> Result<()> {
+        let mut open = vec![link];
+        while let Some(link) = open.pop() {
+            let encoded = self.read_record(&link)?;
+            open.extend(Record::decode(&encoded)?.links().map(Link::from));
+            self.write_record(link.hash, encoded.to_vec())?;
+        }
+        Ok(())
+    }
+}
+
+impl NodeReader for TreeNodes {
+    fn read_node(&self, link: &Link) -> prolly_core::Result<Arc<Node>> {
+        self.shared.buffer.read_node(link)
+    }
+
+    fn read_record(&self, link: &Link) -> prolly_core::Result<Arc<[u8]>> {
+        self.shared.buffer.read_record(link)
+    }
+}
+
+impl NodeWriter for TreeNodes {
+    fn write_node(&self, node: Arc<Node>) -> prolly_core::Result<()> {
+        let hash = *node.hash();
+        if lock(&self.written).insert(hash, ()).is_some() {
+            return Ok(());
+        }
+        let mut uses = lock(&self.shared.uses);
+        let count = uses.entry(hash).or_insert(0);
+        *count += 1;
+        if *count == 1 { self.shared.buffer.write_node(node) } else { Ok(()) }
+    }
+
+    fn write_record(&self, hash: Hash, encoded: Vec<u8>) -> prolly_core::Result<()> {
+        self.shared.buffer.write_record(hash, encoded)
+    }
+
+    fn forget_node(&self, hash: &Hash) -> prolly_core::Result<()> {
+        match lock(&self.written).remove(hash) {
+            Some(()) => self.shared.release(hash),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for TreeNodes {
+    fn drop(&mut self) {
+        for (hash, ()) in lock(&self.written).drain() {
+            self.shared
+                .release(&hash)
+                .expect("forgetting what is in memory or in a temporary file cannot fail");
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use prolly_core::{NodeBuffer, ProllyTree, TreeConfig};
+
+    use super::*;
+
+    #[test]
+    fn a_node_stays_while_one_tree_uses_it() {
+        let cache = Arc::new(NodeCache::new(0));
+        let nodes = StagedNodes::new(Arc::new(NodeBuffer::new()), cache, 1 << 20);
+        let tree = || ProllyTree::new(nodes.for_tree(), TreeConfig::default()).unwrap();
+        let (mut one, mut other) = (tree(), tree());
+        for number in 0..1000_u32 {
+            one.insert(&number.to_be_bytes(), b"same").unwrap();
+            other.insert(&number.to_be_bytes(), b"same").unwrap();
+        }
+        let shared = other.tree().unwrap().root().link();
+        assert_eq!(one.root_hash().unwrap(), shared.hash);
+        one.insert(&5_u32.to_be_bytes(), b"changed").unwrap();
+        assert_ne!(one.root_hash().unwrap(), shared.hash);
+        assert!(nodes.node(&shared).unwrap().is_some(), "the other tree still has it");
+        assert_eq!(other.tree().unwrap().range::<&[u8]>(..).unwrap().count(), 1000);
+        drop(other);
+        assert!(nodes.node(&shared).unwrap().is_none(), "nobody has it any more");
+        assert_eq!(one.tree().unwrap().range::<&[u8]>(..).unwrap().count(), 1000);
+        drop(one);
+        assert_eq!(nodes.buffer.object_count(), 0);
+    }
+}

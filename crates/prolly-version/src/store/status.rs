@@ -1,0 +1,174 @@
+//! What is staged.
+
+use std::sync::Arc;
+
+use prolly_core::{Diff, Tree};
+
+use super::{Store, state::Staged};
+use crate::{Result, TreeKey, TreeVersion};
+
+/// What happened to a key or to a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It is new.
+    Added,
+    /// It holds something else.
+    Modified,
+    /// It is gone.
+    Deleted,
+}
+
+/// A change that is staged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedChange {
+    /// The tree.
+    pub tree: TreeKey,
+    /// The key.
+    pub key: Vec<u8>,
+    /// What happened to it since the commit that the store stands on.
+    pub kind: ChangeKind,
+}
+
+/// The staged changes, tree by tree and in the order of the keys, as of the moment of the call: an iterator of
+/// `Result<StagedChange>` that compares as it goes. After an error it ends.
+pub struct Status {
+    trees: std::vec::IntoIter<Staged>,
+    current: Option<(TreeKey, std::vec::IntoIter<Diff>)>,
+    diff: Option<Diff>,
+}
+
+impl Store {
+    /// The staged changes of every tree, compared with the commit that the store stands on. Costs O(changes).
+    ///
+    /// # Errors
+    /// What flushing reports.
+    pub fn status(&self) -> Result<Status> {
+        let _editor = self.core().edit();
+        let staged = self.core().write().staged()?;
+        Ok(Status { trees: staged.into_iter(), current: None, diff: None })
+    }
+
+    /// The staged changes of one tree.
+    ///
+    /// # Errors
+    /// As [`Store::status`].
+    pub fn status_of(&self, tree: &TreeKey) -> Result<Status> {
+        let mut status = self.status()?;
+        let trees: Vec<_> = status.trees.filter(|staged| staged.key == *tree).collect();
+        status.trees = trees.into_iter();
+        Ok(status)
+    }
+
+    /// The trees that are staged as new, changed or dropped.
+    ///
+    /// # Errors
+    /// As [`Store::status`].
+    pub fn staged_trees(&self) -> Result<Vec<(TreeKey, ChangeKind)>> {
+        let _editor = self.core().edit();
+        let staged = self.core().write().staged()?;
+        Ok(staged.into_iter().map(|staged| (staged.key.clone(), staged.kind())).collect())
+    }
+
+    /// Whether anything is staged.
+    ///
+    /// # Errors
+    /// As [`Store::status`].
+    pub fn has_staged_changes(&self) -> Result<bool> {
+        Ok(!self.staged_trees()?.is_empty())
+    }
+
+    /// Drops everything that is staged.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn discard(&self) -> Result<()> {
+        let core = self.core();
+        let mut editor = core.edit();
+        let (head, base, catalog) = {
+            let state = core.read();
+            (state.head.clone(), state.base, state.catalog.clone())
+        };
+        core.stand_on(&mut editor, head, base, catalog, Vec::new())
+    }
+
+    /// Drops what is staged for some keys of a tree: they hold what the commit has that the store stands on.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`](crate::Error::UnknownTree) when neither the commit nor the staging has the tree; as [`Store::insert`].
+    pub fn discard_keys<K: AsRef<[u8]>>(
+        &self,
+        tree: &TreeKey,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<()> {
+        let committed = self.core().read().catalog.tree(tree)?;
+        for key in keys {
+            let key = key.as_ref();
+            match committed.as_ref().map(|committed| committed.get(key)).transpose()?.flatten() {
+                Some(value) => self.insert(tree, key, &value)?,
+                None => {
+                    self.delete(tree, key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Staged {
+    pub(super) fn kind(&self) -> ChangeKind {
+        match (&self.base, &self.now) {
+            (None, _) => ChangeKind::Added,
+            (_, None) => ChangeKind::Deleted,
+            _ => ChangeKind::Modified,
+        }
+    }
+}
+
+impl Status {
+    fn advance(&mut self) -> Result<Option<StagedChange>> {
+        loop {
+            if let (Some((tree, _)), Some(diff)) = (&self.current, &mut self.diff)
+                && let Some(change) = diff.next_difference()?
+            {
+                let kind = match (&change.left, &change.right) {
+                    (None, _) => ChangeKind::Added,
+                    (_, None) => ChangeKind::Deleted,
+                    _ => ChangeKind::Modified,
+                };
+                return Ok(Some(StagedChange { tree: tree.clone(), key: change.key.to_vec(), kind }));
+            }
+            self.diff = self.current.as_mut().and_then(|(_, diffs)| diffs.next());
+            if self.diff.is_none() {
+                let Some(staged) = self.trees.next() else { return Ok(None) };
+                let diffs = differences(staged.base.as_ref(), staged.version())?;
+                self.current = Some((staged.key, diffs.into_iter()));
+            }
+        }
+    }
+}
+
+impl Iterator for Status {
+    type Item = Result<StagedChange>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let change = self.advance().transpose();
+        if matches!(change, Some(Err(_))) {
+            *self = Self { trees: Vec::new().into_iter(), current: None, diff: None };
+        }
+        change
+    }
+}
+
+/// What differs between two versions of a tree, either of which may not exist. Versions of different configurations
+/// cannot be compared: everything in the one is gone then, and everything in the other is new.
+pub(crate) fn differences(old: Option<&TreeVersion>, new: Option<&TreeVersion>) -> Result<Vec<Diff>> {
+    let empty = |like: &Tree| Tree::empty(Arc::clone(like.reader()), *like.config());
+    Ok(match (old.map(|old| &old.tree), new.map(|new| &new.tree)) {
+        (Some(old), Some(new)) if old.config() == new.config() => vec![old.diff(new)?],
+        (old, new) => {
+            let gone = old.map(|old| old.diff(&empty(old)?)).transpose()?;
+            let added = new.map(|new| empty(new)?.diff(new)).transpose()?;
+            gone.into_iter().chain(added).collect()
+        }
+    })
+}
