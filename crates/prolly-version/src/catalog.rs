@@ -86,6 +86,10 @@ impl Catalog {
         Ok(Self { tree: Tree::open(reader, CATALOG_CONFIG, root)? })
     }
 
+    pub(crate) fn from_tree(tree: Tree) -> Self {
+        Self { tree }
+    }
+
     /// The same catalog, its nodes and its trees read from elsewhere.
     pub(crate) fn with_reader(&self, reader: Arc<dyn NodeReader>) -> Self {
         Self { tree: self.tree.with_reader(reader) }

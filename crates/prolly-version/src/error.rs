@@ -206,6 +206,9 @@ pub enum Error {
         /// All of them.
         conflicts: Vec<MergeConflict>,
     },
+    /// A resolver called a method that changes the store which is being merged.
+    #[error("the store is being merged: a resolver cannot change it")]
+    Merging,
     /// A tree of a kind that nothing knows how to merge changed on both sides.
     #[error("the {tree} changed on both sides, and trees of {kind} cannot be merged here")]
     NoMergeDriver {

@@ -30,7 +30,8 @@
 //! | stage trees | [`Store::create_tree`], [`drop_tree`](Store::drop_tree), [`copy_tree`](Store::copy_tree), [`set_metadata`](Store::set_metadata); [`catalog`](Store::catalog) lists them |
 //! | commit | [`Store::commit`], [`commit_as`](Store::commit_as), [`refresh`](Store::refresh) |
 //! | move | [`Store::branch`], [`create_branch`](Store::create_branch), [`checkout`](Store::checkout), [`tag`](Store::tag) and their kin |
-//! | look back | [`Store::log`], [`at`](Store::at), [`resolve`](Store::resolve) |
+//! | merge | [`Store::merge`], [`try_merge`](Store::try_merge), [`revert`](Store::revert), [`reset`](Store::reset) |
+//! | look back | [`Store::log`], [`at`](Store::at), [`resolve`](Store::resolve), [`diff`](Store::diff), [`history`](Store::history) |
 //! | keep | [`Store::flush`], [`collect_garbage`](Store::collect_garbage) |
 //!
 //! Below it, a [`CommitGraph`] holds commits, refs and objects: [`NativeGraph`] over any
@@ -44,6 +45,7 @@ mod error;
 pub mod git;
 mod graph;
 mod journal;
+mod merge;
 mod native;
 mod refname;
 mod revision;
@@ -58,6 +60,10 @@ pub use graph::{
     Commit, CommitDraft, CommitGraph, CommitId, Expected, GcReport, Head, PendingObjects, RefEdit, Signature,
 };
 pub use journal::StrandedJournal;
+pub use merge::{
+    Finish, MapDriver, MergeDriver, MergeDrivers, MergeFinisher, MergeInput, MergeOutcome, MergeStrategy,
+    MergedTrees, Resolution,
+};
 pub use native::NativeGraph;
 pub use refname::{
     BRANCH_PREFIX, REMOTE_PREFIX, TAG_PREFIX, branch_ref_name, branch_short_name, check_ref_name,
@@ -65,7 +71,8 @@ pub use refname::{
 };
 pub use revision::resolve;
 pub use store::{
-    BackendKind, ChangeKind, Clock, Identity, Options, Snapshot, StagedChange, Status, Store, Timestamp,
+    BackendKind, Change, ChangeKind, Changes, Clock, History, Identity, MergeOptions, Options, ResetMode,
+    Snapshot, StagedChange, Status, Store, Timestamp,
 };
 pub use tree_key::{KeyInTree, TreeKey, TreeKind};
 pub use walk::{Log, is_ancestor, merge_bases};

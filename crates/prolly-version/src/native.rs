@@ -10,7 +10,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use prolly_core::{Hash, HashedMap, Link, Node, NodeReader, Record, RecordKind, ValueRef};
+use prolly_core::{Hash, HashedMap, Node, NodeReader, ObjectLink, Record, RecordKind, blob_links};
 use prolly_store::{Backend, CachedReader, HashPrefix, NodeCache, Transaction};
 
 use crate::{
@@ -73,13 +73,13 @@ impl NativeGraph {
             let bytes = self.commit_bytes(&id)?.ok_or(Error::MissingCommit { id })?;
             let commit = commit_record::decode(id, &bytes)?;
             commits.extend(&commit.parents);
-            self.mark_objects(&mut marked, Object::Node(commit.root))?;
+            self.mark_objects(&mut marked, ObjectLink::Node(commit.root))?;
         }
         Ok(marked)
     }
 
     /// Marks an object and what lies below it; past the cache, which this would only empty.
-    fn mark_objects(&self, marked: &mut HashedMap<()>, object: Object) -> Result<()> {
+    fn mark_objects(&self, marked: &mut HashedMap<()>, object: ObjectLink) -> Result<()> {
         let mut open = vec![object];
         while let Some(object) = open.pop() {
             let hash = object.link().hash;
@@ -87,49 +87,15 @@ impl NativeGraph {
                 continue;
             }
             match object {
-                Object::Node(_) => {
+                ObjectLink::Node(_) => {
                     let bytes = self.backend.get(&hash)?.ok_or(prolly_core::Error::Missing { hash })?;
-                    open.extend(linked_by_node(&Node::decode(&hash, bytes)?));
+                    open.extend(Node::decode(&hash, bytes)?.object_links());
                 }
-                Object::Record(link) => open.extend(linked_by_record(&self.reader.read_record(&link)?)?),
+                ObjectLink::Record(link) => open.extend(blob_links(&self.reader.read_record(&link)?)?),
             }
         }
         Ok(())
     }
-}
-
-/// An object that something links to.
-#[derive(Clone, Copy)]
-enum Object {
-    Node(Link),
-    Record(Link),
-}
-
-impl Object {
-    fn link(&self) -> &Link {
-        match self {
-            Self::Node(link) | Self::Record(link) => link,
-        }
-    }
-}
-
-fn linked_by_node(node: &Node) -> Vec<Object> {
-    if !node.is_leaf() {
-        return (0..node.count()).map(|index| Object::Node(node.child(index))).collect();
-    }
-    if node.link_count() == 0 {
-        return Vec::new();
-    }
-    let link = |index| match (node.value(index), node.value_link(index)) {
-        (ValueRef::Tree { .. }, Some(link)) => Some(Object::Node(link)),
-        (_, Some(link)) => Some(Object::Record(link)),
-        (_, None) => None,
-    };
-    (0..node.count()).filter_map(link).collect()
-}
-
-fn linked_by_record(encoded: &[u8]) -> Result<Vec<Object>> {
-    Ok(Record::decode(encoded)?.links().map(|hash| Object::Record(hash.into())).collect())
 }
 
 /// Puts the pending objects that a root reaches into a transaction; returns nodes among them that are worth caching.
@@ -141,27 +107,27 @@ fn put_pending(
     let mut seen: HashedMap<()> = HashedMap::default();
     let mut nodes = Vec::new();
     let mut nodes_bytes = 0;
-    let mut open = vec![Object::Node(root.link())];
+    let mut open = vec![ObjectLink::Node(root.link())];
     while let Some(object) = open.pop() {
         let link = *object.link();
         if seen.insert(link.hash, ()).is_some() {
             continue;
         }
         match object {
-            Object::Node(_) => {
+            ObjectLink::Node(_) => {
                 if let Some(node) = pending.node(&link)? {
                     transaction.put(&link.hash, node.bytes())?;
-                    open.extend(linked_by_node(&node));
+                    open.extend(node.object_links());
                     nodes_bytes += node.weight_bytes();
                     if nodes_bytes <= CACHED_BYTES_MAX {
                         nodes.push(node);
                     }
                 }
             }
-            Object::Record(_) => {
+            ObjectLink::Record(_) => {
                 if let Some(encoded) = pending.record(&link)? {
                     transaction.put(&link.hash, &encoded)?;
-                    open.extend(linked_by_record(&encoded)?);
+                    open.extend(blob_links(&encoded)?);
                 }
             }
         }

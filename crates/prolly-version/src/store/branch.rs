@@ -55,7 +55,7 @@ impl Store {
     pub fn create_branch(&self, name: &str) -> Result<()> {
         let full_name = branch_ref_name(name)?;
         let core = self.core();
-        let mut editor = core.edit();
+        let mut editor = core.edit()?;
         let (old, base) = {
             let state = core.read();
             (state.head.clone(), state.base)
@@ -73,7 +73,7 @@ impl Store {
     /// [`Error::UnknownBranch`], [`Error::BranchInUse`] for the one that the store stands on, [`Error::RefMoved`].
     pub fn delete_branch(&self, name: &str) -> Result<CommitId> {
         let full_name = branch_ref_name(name)?;
-        let _editor = self.core().edit();
+        let _editor = self.core().edit()?;
         if self.head() == Head::Branch(full_name.clone()) {
             return Err(Error::BranchInUse { name: name.to_owned() });
         }
@@ -91,7 +91,7 @@ impl Store {
     pub fn rename_branch(&self, from: &str, to: &str) -> Result<()> {
         let (old, new) = (branch_ref_name(from)?, branch_ref_name(to)?);
         let core = self.core();
-        let mut editor = core.edit();
+        let mut editor = core.edit()?;
         let id = core.graph.read_ref(&old)?.ok_or_else(|| Error::UnknownBranch { name: from.to_owned() })?;
         core.check_ref_is_free(&new, Some(&old))?;
         let log = format!("branch: renamed {old} to {new}");
@@ -166,7 +166,7 @@ impl Store {
     /// [`Store::resolve`]; what reading and writing report. Nothing is changed then.
     pub fn checkout(&self, target: &str, discard: bool) -> Result<()> {
         let core = self.core();
-        let mut editor = core.edit();
+        let mut editor = core.edit()?;
         let (head, id, made) = match self.checkout_target(target) {
             Ok((head, id)) => (head, id, None),
             Err(error @ Error::UnknownRevision { .. }) => {

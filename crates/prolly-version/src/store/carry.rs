@@ -7,14 +7,16 @@
 
 use std::sync::Arc;
 
-use prolly_core::{Difference, EditRef, EditSource, Found, Locator, Tree, ValueRef, blob};
+use prolly_core::{Difference, EditRef, EditSource, Found, Locator, ObjectLink, Tree, ValueRef};
 
 use super::{
+    changes::read_plain,
     nodes::StagedNodes,
-    state::{Staged, same_version},
+    state::{Staged, State, same_version},
 };
 use crate::{
     Catalog, KeyInTree, Result, TreeKey, TreeVersion,
+    catalog::read_key,
     journal::{Journal, Op},
 };
 
@@ -107,6 +109,51 @@ fn carry_metadata(base: Option<&TreeVersion>, now: &TreeVersion, target: &TreeVe
     }
 }
 
+/// What has to be staged so that a store which moves to another base holds what it holds now. Nothing of it depends on
+/// the commit that the store leaves.
+pub(crate) fn restage(state: &mut State, onto: &Catalog) -> Result<Vec<Staged>> {
+    let working = state.working_catalog()?;
+    let mut differing = onto.as_tree().diff(working.as_tree())?;
+    let mut staged = Vec::new();
+    while let Some(difference) = differing.next_difference()? {
+        let key = read_key(difference.key)?;
+        let base = onto.version(&key)?;
+        let now = working.version(&key)?;
+        staged.push(restage_tree(key, base, now, &state.nodes)?);
+    }
+    Ok(staged)
+}
+
+fn restage_tree(
+    key: TreeKey,
+    base: Option<TreeVersion>,
+    now: Option<TreeVersion>,
+    nodes: &Arc<StagedNodes>,
+) -> Result<Staged> {
+    let Some(TreeVersion { tree, metadata }) = now else {
+        return Ok(Staged { key, base, start: None, now: None });
+    };
+    let writer = nodes.for_tree();
+    let is_comparable = base.as_ref().is_some_and(|base| base.tree.config() == tree.config());
+    let (from, start) = match &base {
+        Some(base) if is_comparable => (base.tree.with_reader(Arc::clone(&writer) as _), None),
+        _ => {
+            let empty = Tree::empty(Arc::clone(&writer) as _, *tree.config())?;
+            (empty.clone(), Some(TreeVersion { tree: empty, metadata: metadata.clone() }))
+        }
+    };
+    let mut changes = from.diff(&tree)?;
+    while let Some(change) = changes.next_difference()? {
+        let found = change.right.as_ref().map(|found| (found.value(), found.link()));
+        if let Some((ValueRef::Blob { .. }, Some(link))) = found {
+            writer.take_in(ObjectLink::Record(link))?;
+        }
+    }
+    let mut edits = Restaged { changes: from.diff(&tree)?, key: Vec::new(), value: None };
+    let tree = from.apply(&*writer, &mut edits)?;
+    Ok(Staged { key, base, start, now: Some((TreeVersion { tree, metadata }, writer)) })
+}
+
 fn same(one: &Option<Found>, other: &Option<Found>) -> bool {
     one.as_ref().map(Found::tagged) == other.as_ref().map(Found::tagged)
 }
@@ -164,14 +211,12 @@ pub(crate) fn write_journal(staged: &[Staged], journal: &mut Journal) -> Result<
 fn write_entries(tree: &TreeKey, from: &Tree, to: &Tree, journal: &mut Journal) -> Result<()> {
     let mut changes = from.diff(to)?;
     while let Some(Difference { key, right, .. }) = changes.next_difference()? {
-        match right.as_ref().map(|found| (found.value(), found.link())) {
+        match &right {
             None => journal.push(tree, &Op::Delete { key })?,
-            Some((ValueRef::Inline(value), _)) => journal.push(tree, &Op::Put { key, value })?,
-            Some((ValueRef::Blob { len, .. }, Some(link))) => {
-                let value = &blob::read(&**to.reader(), &link, len)?;
+            Some(found) => {
+                let value = &read_plain(&**to.reader(), key, found)?;
                 journal.push(tree, &Op::Put { key, value })?;
             }
-            Some(_) => return Err(prolly_core::Error::NotAValue { key: key.to_vec() }.into()),
         }
     }
     Ok(())

@@ -33,7 +33,7 @@ impl Store {
     /// As [`Store::commit`]; [`Error::InvalidCommit`] for a name that cannot be recorded.
     pub fn commit_as(&self, message: &str, author: Option<&Identity>) -> Result<CommitId> {
         let core = self.core();
-        let mut editor = core.edit();
+        let mut editor = core.edit()?;
         loop {
             let (catalog, base, nodes) = {
                 let mut state = core.write();
@@ -66,7 +66,7 @@ impl Store {
     /// [`Error::BranchMoved`] when the tip changed keys that are staged here; nothing is changed then.
     pub fn refresh(&self) -> Result<bool> {
         let core = self.core();
-        let mut editor = core.edit();
+        let mut editor = core.edit()?;
         let (head, base) = {
             let state = core.read();
             (state.head.clone(), state.base)

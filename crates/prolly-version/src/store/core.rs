@@ -1,18 +1,23 @@
 //! What all handles of a store share.
 //!
-//! **Invariant:** whoever changes the working state holds the editor first and the state's lock only while it really
-//! changes, so reads go on beside a commit. The journal says what is staged, or more that the base holds already.
+//! **Invariant:** whoever changes what is staged, or where the store stands, holds the editor, and the state's lock only
+//! while it really changes: reads go on beside a commit. (Opening an unchanged tree and flushing an overlay change
+//! neither.) The journal says what is staged, or more that the base holds already.
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, ThreadId},
 };
 
 use prolly_store::NodeCache;
 
 use super::{BackendKind, Identity, Options, nodes::StagedNodes, state::State};
 use crate::{
-    Catalog, Commit, CommitGraph, CommitId, Result, Signature, TreeKey,
+    Catalog, Commit, CommitGraph, CommitId, Error, MergeDrivers, Result, Signature, TreeKey,
     journal::{Begin, Journal, Op, Slot},
     revision::read_commit,
 };
@@ -23,7 +28,10 @@ pub(crate) struct Core {
     pub(crate) path: Option<PathBuf>,
     pub(crate) options: Options,
     pub(crate) cache: Arc<NodeCache>,
+    pub(crate) drivers: RwLock<Arc<MergeDrivers>>,
     pub(crate) editor: Mutex<Editor>,
+    pub(crate) is_merging: AtomicBool,
+    pub(crate) merging_thread: Mutex<Option<ThreadId>>,
     pub(crate) state: RwLock<State>,
 }
 
@@ -35,9 +43,41 @@ pub(crate) struct Editor {
     begin: Begin,
 }
 
+/// Says that a thread is merging, until it is dropped.
+pub(crate) struct Merging<'a>(&'a Core);
+
+impl Drop for Merging<'_> {
+    fn drop(&mut self) {
+        self.0.is_merging.store(false, Ordering::Release);
+        *lock(&self.0.merging_thread) = None;
+    }
+}
+
+fn current_thread() -> ThreadId {
+    thread::current().id()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Core {
-    pub(crate) fn edit(&self) -> MutexGuard<'_, Editor> {
-        self.editor.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the right to change the working state, once nobody else has it.
+    ///
+    /// # Errors
+    /// [`Error::Merging`] when this thread has it: a resolver has called back.
+    pub(crate) fn edit(&self) -> Result<MutexGuard<'_, Editor>> {
+        if self.is_merging.load(Ordering::Acquire) && *lock(&self.merging_thread) == Some(current_thread()) {
+            return Err(Error::Merging);
+        }
+        Ok(lock(&self.editor))
+    }
+
+    /// Notes that this thread, which has the editor, calls resolvers while the guard is kept.
+    pub(crate) fn merging(&self) -> Merging<'_> {
+        *lock(&self.merging_thread) = Some(current_thread());
+        self.is_merging.store(true, Ordering::Release);
+        Merging(self)
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -46,6 +86,15 @@ impl Core {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How trees are merged.
+    pub(crate) fn drivers(&self) -> Arc<MergeDrivers> {
+        Arc::clone(&self.drivers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn change_drivers(&self, change: impl FnOnce(&mut MergeDrivers)) {
+        change(Arc::make_mut(&mut self.drivers.write().unwrap_or_else(PoisonError::into_inner)));
     }
 
     /// A place for the nodes of what will be staged.

@@ -1,6 +1,6 @@
 //! Reading and staging: the entries of trees, and the trees themselves.
 
-use prolly_core::{Tree, TreeConfig};
+use prolly_core::{ObjectLink, Tree, TreeConfig};
 
 use super::{Store, state::Present};
 use crate::{Catalog, Error, Result, TreeKey, TreeVersion, is_ancestor, journal::Op};
@@ -44,7 +44,7 @@ impl Store {
     /// [`Error::UnknownTree`]; `KeyTooLong` beyond 64 KiB and `ValueTooLong` beyond 1 GiB; [`Error::Io`] when the
     /// staging journal cannot be written: the change is staged then, but would not survive a crash.
     pub fn insert(&self, tree: &TreeKey, key: &[u8], value: &[u8]) -> Result<()> {
-        let mut editor = self.core().edit();
+        let mut editor = self.core().edit()?;
         self.core().write().present(tree)?.tree.insert(key, value)?;
         editor.push(tree, &Op::Put { key, value })
     }
@@ -58,7 +58,7 @@ impl Store {
         tree: &TreeKey,
         entries: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        let mut editor = self.core().edit();
+        let mut editor = self.core().edit()?;
         let mut state = self.core().write();
         let present = state.present(tree)?;
         for (key, value) in entries {
@@ -86,7 +86,7 @@ impl Store {
         tree: &TreeKey,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<u64> {
-        let mut editor = self.core().edit();
+        let mut editor = self.core().edit()?;
         let mut state = self.core().write();
         let present = state.present(tree)?;
         let mut existed = 0;
@@ -105,7 +105,6 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub fn tree(&self, tree: &TreeKey) -> Result<Tree> {
-        let _editor = self.core().edit();
         Ok(self.core().write().present(tree)?.tree.tree()?.clone())
     }
 
@@ -125,7 +124,6 @@ impl Store {
     /// # Errors
     /// What reading and flushing report.
     pub fn catalog(&self) -> Result<Catalog> {
-        let _editor = self.core().edit();
         self.core().write().working_catalog()
     }
 
@@ -146,7 +144,7 @@ impl Store {
     /// # Errors
     /// [`Error::TreeExists`], `InvalidConfig`, or as [`Store::insert`].
     pub fn create_tree(&self, tree: &TreeKey, config: TreeConfig, metadata: &[u8]) -> Result<()> {
-        let mut editor = self.core().edit();
+        let mut editor = self.core().edit()?;
         let mut state = self.core().write();
         if state.open(tree)?.is_some_and(|working| working.now.is_some()) {
             return Err(Error::TreeExists { tree: tree.clone() });
@@ -163,7 +161,7 @@ impl Store {
     /// # Errors
     /// As [`Store::insert`].
     pub fn drop_tree(&self, tree: &TreeKey) -> Result<bool> {
-        let mut editor = self.core().edit();
+        let mut editor = self.core().edit()?;
         let mut state = self.core().write();
         if state.open(tree)?.is_none_or(|working| working.now.is_none()) {
             return Ok(false);
@@ -183,7 +181,7 @@ impl Store {
         let snapshot = self.at(revision)?;
         let version =
             snapshot.catalog().version(from)?.ok_or_else(|| Error::UnknownTree { tree: from.clone() })?;
-        let mut editor = self.core().edit();
+        let mut editor = self.core().edit()?;
         let mut state = self.core().write();
         let nodes = state.nodes.for_tree();
         let is_kept = match state.base {
@@ -191,7 +189,7 @@ impl Store {
             None => false,
         };
         if !is_kept {
-            nodes.take_in(&version.tree.root().link())?;
+            nodes.take_in(ObjectLink::Node(version.tree.root().link()))?;
         }
         let (root, config) = (version.tree.root_hash(), *version.tree.config());
         state.set(to, Some(version.clone()), nodes)?;
@@ -211,7 +209,7 @@ impl Store {
     /// # Errors
     /// As [`Store::insert`].
     pub fn set_metadata(&self, tree: &TreeKey, metadata: &[u8]) -> Result<()> {
-        let mut editor = self.core().edit();
+        let mut editor = self.core().edit()?;
         self.core().write().present(tree)?.metadata = metadata.to_vec();
         editor.push(tree, &Op::Metadata(metadata))
     }
@@ -225,7 +223,6 @@ impl Store {
                     None => Err(Error::UnknownTree { tree: key.clone() }),
                 };
             }
-            let _editor = self.core().edit();
             if self.core().write().open(key)?.is_none() {
                 return Err(Error::UnknownTree { tree: key.clone() });
             }

@@ -5,20 +5,26 @@
 
 mod branch;
 mod carry;
+mod changes;
 mod commit;
 mod core;
 mod edit;
-mod nodes;
+mod history;
+mod merge;
+pub(crate) mod nodes;
 mod open;
 mod options;
 mod registry;
 mod snapshot;
-mod state;
+pub(crate) mod state;
 mod status;
 
 use std::{fmt, path::Path, sync::Arc};
 
 use self::core::Core;
+pub use changes::{Change, Changes};
+pub use history::History;
+pub use merge::{MergeOptions, ResetMode};
 pub use options::{BackendKind, Clock, Identity, Options, Timestamp};
 pub use snapshot::Snapshot;
 pub use status::{ChangeKind, StagedChange, Status};
@@ -108,7 +114,7 @@ impl Store {
     /// # Errors
     /// When something reachable is damaged, or the store fails; nothing is removed then.
     pub fn collect_garbage(&self) -> Result<GcReport> {
-        let _editor = self.core().edit();
+        let _editor = self.core().edit()?;
         self.graph().collect_garbage()
     }
 
@@ -117,7 +123,7 @@ impl Store {
     /// # Errors
     /// [`Error::Io`](crate::Error::Io), [`Error::Forked`](crate::Error::Forked).
     pub fn flush(&self) -> Result<()> {
-        self.core().edit().sync()
+        self.core().edit()?.sync()
     }
 
     /// Flushes every store that this process has open: for the end of a process that does not drop its handles.
@@ -127,7 +133,7 @@ impl Store {
     pub fn flush_all() -> Result<()> {
         let registry = registry::lock();
         let cores = registry.all();
-        let flushed = cores.iter().map(|core| core.edit().sync()).fold(Ok(()), Result::and);
+        let flushed = cores.iter().map(|core| core.edit()?.sync()).fold(Ok(()), Result::and);
         drop(cores);
         flushed
     }
@@ -155,9 +161,8 @@ impl Drop for Store {
     fn drop(&mut self) {
         let _registry = registry::lock();
         if let Some(core) = self.core.take().and_then(Arc::into_inner) {
-            let mut editor = core.edit();
             // Nobody is left to hear of a failure; what the journal lacks then is what a crash would have cost.
-            drop(editor.sync());
+            drop(core.edit().and_then(|mut editor| editor.sync()));
         }
     }
 }

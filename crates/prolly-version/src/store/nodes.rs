@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use prolly_core::{Hash, HashedMap, Link, Node, NodeReader, NodeWriter, Record, ValueRef};
+use prolly_core::{Hash, HashedMap, Link, Node, NodeReader, NodeWriter, ObjectLink, blob_links};
 use prolly_store::{NodeCache, SpillBuffer};
 
 use crate::{PendingObjects, Result};
@@ -59,32 +59,22 @@ pub(crate) struct TreeNodes {
 }
 
 impl TreeNodes {
-    /// Copies a stored tree in, node by node and blob by blob: for one that nothing may keep from being swept.
-    pub(crate) fn take_in(&self, root: &Link) -> Result<()> {
-        let mut open = vec![self.read_node(root)?];
-        while let Some(node) = open.pop() {
-            for index in 0..node.count() {
-                if !node.is_leaf() {
-                    open.push(self.read_node(&node.child(index))?);
-                    continue;
+    /// Copies a stored object in with everything below it: for what nothing may keep from being swept.
+    pub(crate) fn take_in(&self, object: ObjectLink) -> Result<()> {
+        let mut open = vec![object];
+        while let Some(object) = open.pop() {
+            match object {
+                ObjectLink::Node(link) => {
+                    let node = self.read_node(&link)?;
+                    open.extend(node.object_links());
+                    self.write_node(node)?;
                 }
-                match (node.value(index), node.value_link(index)) {
-                    (ValueRef::Tree { .. }, Some(link)) => open.push(self.read_node(&link)?),
-                    (_, Some(link)) => self.take_in_record(link)?,
-                    (_, None) => {}
+                ObjectLink::Record(link) => {
+                    let encoded = self.read_record(&link)?;
+                    open.extend(blob_links(&encoded)?);
+                    self.write_record(link.hash, encoded.to_vec())?;
                 }
             }
-            self.write_node(node)?;
-        }
-        Ok(())
-    }
-
-    fn take_in_record(&self, link: Link) -> Result<()> {
-        let mut open = vec![link];
-        while let Some(link) = open.pop() {
-            let encoded = self.read_record(&link)?;
-            open.extend(Record::decode(&encoded)?.links().map(Link::from));
-            self.write_record(link.hash, encoded.to_vec())?;
         }
         Ok(())
     }

@@ -3,10 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, RwLock},
+    sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
 };
 
-use prolly_core::{Hash, Tree, empty_root_hash};
+use prolly_core::{ObjectLink, Tree, empty_root_hash};
 use prolly_store::{Backend, FileStore, MemoryStore, NodeCache, RedbStore};
 
 use super::{
@@ -106,7 +106,19 @@ impl Core {
         let state = State { head, base: None, catalog, nodes, trees: BTreeMap::new() };
         let dir = graph.staging_dir();
         let editor = Mutex::new(Editor::new(dir, begin));
-        let core = Arc::new(Self { graph, backend, path, options, cache, editor, state: RwLock::new(state) });
+        let (drivers, state) = (RwLock::default(), RwLock::new(state));
+        let core = Arc::new(Self {
+            graph,
+            backend,
+            path,
+            options,
+            cache,
+            drivers,
+            editor,
+            is_merging: AtomicBool::new(false),
+            merging_thread: Mutex::default(),
+            state,
+        });
         core.enter()?;
         core.check_options(&core.options)?;
         Ok(core)
@@ -136,7 +148,7 @@ impl Core {
 
     /// Goes to the commit where the store was left, making the first one in a new store.
     fn enter(&self) -> Result<()> {
-        let mut editor = self.edit();
+        let mut editor = self.edit()?;
         let head = self.read().head.clone();
         let mut tip = head_commit(&*self.graph, &head)?;
         if tip.is_none() {
@@ -236,19 +248,15 @@ impl Core {
             Op::Set { root, config, metadata } => {
                 let nodes = state.nodes.for_tree();
                 if root != empty_root_hash() {
-                    nodes.take_in(&link(root))?;
+                    nodes.take_in(ObjectLink::Node(root.into()))?;
                 }
-                let version = Tree::open(Arc::clone(&nodes) as _, config, &link(root))?;
+                let version = Tree::open(Arc::clone(&nodes) as _, config, &root.into())?;
                 let version = TreeVersion { tree: version, metadata: metadata.to_vec() };
                 state.set(tree, Some(version), nodes)?;
             }
         }
         Ok(())
     }
-}
-
-fn link(root: Hash) -> prolly_core::Link {
-    root.into()
 }
 
 /// What a directory is opened as: its kind, its graph and the cache that spilled nodes go through.

@@ -1,6 +1,6 @@
 //! What is staged.
 
-use std::sync::Arc;
+use std::{ops::RangeBounds, sync::Arc};
 
 use prolly_core::{Diff, Tree};
 
@@ -16,6 +16,17 @@ pub enum ChangeKind {
     Modified,
     /// It is gone.
     Deleted,
+}
+
+impl ChangeKind {
+    /// From what there was and what there is; of nothing, nothing can have changed.
+    pub(crate) fn between(was: bool, is: bool) -> Self {
+        match (was, is) {
+            (false, _) => Self::Added,
+            (true, false) => Self::Deleted,
+            (true, true) => Self::Modified,
+        }
+    }
 }
 
 /// A change that is staged.
@@ -43,7 +54,6 @@ impl Store {
     /// # Errors
     /// What flushing reports.
     pub fn status(&self) -> Result<Status> {
-        let _editor = self.core().edit();
         let staged = self.core().write().staged()?;
         Ok(Status { trees: staged.into_iter(), current: None, diff: None })
     }
@@ -64,7 +74,6 @@ impl Store {
     /// # Errors
     /// As [`Store::status`].
     pub fn staged_trees(&self) -> Result<Vec<(TreeKey, ChangeKind)>> {
-        let _editor = self.core().edit();
         let staged = self.core().write().staged()?;
         Ok(staged.into_iter().map(|staged| (staged.key.clone(), staged.kind())).collect())
     }
@@ -83,7 +92,7 @@ impl Store {
     /// What reading reports.
     pub fn discard(&self) -> Result<()> {
         let core = self.core();
-        let mut editor = core.edit();
+        let mut editor = core.edit()?;
         let (head, base, catalog) = {
             let state = core.read();
             (state.head.clone(), state.base, state.catalog.clone())
@@ -116,11 +125,7 @@ impl Store {
 
 impl Staged {
     pub(super) fn kind(&self) -> ChangeKind {
-        match (&self.base, &self.now) {
-            (None, _) => ChangeKind::Added,
-            (_, None) => ChangeKind::Deleted,
-            _ => ChangeKind::Modified,
-        }
+        ChangeKind::between(self.base.is_some(), self.now.is_some())
     }
 }
 
@@ -130,17 +135,13 @@ impl Status {
             if let (Some((tree, _)), Some(diff)) = (&self.current, &mut self.diff)
                 && let Some(change) = diff.next_difference()?
             {
-                let kind = match (&change.left, &change.right) {
-                    (None, _) => ChangeKind::Added,
-                    (_, None) => ChangeKind::Deleted,
-                    _ => ChangeKind::Modified,
-                };
+                let kind = ChangeKind::between(change.left.is_some(), change.right.is_some());
                 return Ok(Some(StagedChange { tree: tree.clone(), key: change.key.to_vec(), kind }));
             }
             self.diff = self.current.as_mut().and_then(|(_, diffs)| diffs.next());
             if self.diff.is_none() {
                 let Some(staged) = self.trees.next() else { return Ok(None) };
-                let diffs = differences(staged.base.as_ref(), staged.version())?;
+                let diffs = differences::<&[u8]>(staged.base.as_ref(), staged.version(), &..)?;
                 self.current = Some((staged.key, diffs.into_iter()));
             }
         }
@@ -161,13 +162,18 @@ impl Iterator for Status {
 
 /// What differs between two versions of a tree, either of which may not exist. Versions of different configurations
 /// cannot be compared: everything in the one is gone then, and everything in the other is new.
-pub(crate) fn differences(old: Option<&TreeVersion>, new: Option<&TreeVersion>) -> Result<Vec<Diff>> {
+pub(crate) fn differences<K: AsRef<[u8]>>(
+    old: Option<&TreeVersion>,
+    new: Option<&TreeVersion>,
+    bounds: &impl RangeBounds<K>,
+) -> Result<Vec<Diff>> {
+    let bounds = || (bounds.start_bound(), bounds.end_bound());
     let empty = |like: &Tree| Tree::empty(Arc::clone(like.reader()), *like.config());
     Ok(match (old.map(|old| &old.tree), new.map(|new| &new.tree)) {
-        (Some(old), Some(new)) if old.config() == new.config() => vec![old.diff(new)?],
+        (Some(old), Some(new)) if old.config() == new.config() => vec![old.diff_range::<&K>(new, bounds())?],
         (old, new) => {
-            let gone = old.map(|old| old.diff(&empty(old)?)).transpose()?;
-            let added = new.map(|new| empty(new)?.diff(new)).transpose()?;
+            let gone = old.map(|old| old.diff_range::<&K>(&empty(old)?, bounds())).transpose()?;
+            let added = new.map(|new| empty(new)?.diff_range::<&K>(new, bounds())).transpose()?;
             gone.into_iter().chain(added).collect()
         }
     })

@@ -4,6 +4,8 @@
 
 mod graph;
 mod journal;
+mod merge;
+mod model;
 mod revision;
 mod store;
 mod support;
