@@ -12,6 +12,7 @@
 
 mod codec;
 mod failure;
+mod index;
 mod lease;
 mod log;
 mod open;
@@ -29,15 +30,16 @@ use std::{
 };
 
 use prolly_core::Hash;
-use redb::{ReadTransaction, ReadableDatabase as _, ReadableTableMetadata as _};
+use redb::{ReadTransaction, ReadableDatabase as _};
 
 use crate::{
     Backend, Error, HashPrefix, RefEdit, RefStore, Result, Stats, Transaction, refs::MAX_REF_NAME_BYTES, vfs,
 };
-use codec::{find, read_object};
+use codec::read_object;
 use failure::Failure;
+use index::{Lookup as _, Snapshot};
 use lease::Lease;
-use log::{INDEX, KIND, LOG, REFS};
+use log::{KIND, LOG, REFS};
 use refs::unseal;
 use transaction::RedbTransaction;
 
@@ -172,13 +174,13 @@ impl RefStore for RedbStore {
 impl Backend for RedbStore {
     fn get(&self, hash: &Hash) -> Result<Option<Box<[u8]>>> {
         self.read(|snapshot| {
-            let object = read_object(&snapshot.open_table(INDEX)?, &snapshot.open_table(LOG)?, hash)?;
+            let object = read_object(&Snapshot::open(snapshot)?, &snapshot.open_table(LOG)?, hash)?;
             Ok(object.map(Vec::into_boxed_slice))
         })
     }
 
     fn contains(&self, hash: &Hash) -> Result<bool> {
-        self.read(|snapshot| Ok(find(&snapshot.open_table(INDEX)?, hash)?.is_some()))
+        self.read(|snapshot| Ok(Snapshot::open(snapshot)?.find(hash)?.is_some()))
     }
 
     fn begin(&self) -> Result<Box<dyn Transaction + '_>> {
@@ -186,21 +188,11 @@ impl Backend for RedbStore {
     }
 
     fn objects_by_prefix(&self, prefix: &HashPrefix, limit: usize) -> Result<Vec<Hash>> {
-        self.read(|snapshot| {
-            let index = snapshot.open_table(INDEX)?;
-            let mut found = Vec::new();
-            for entry in index
-                .range::<&[u8; Hash::LEN]>(prefix.low().as_bytes()..=prefix.high().as_bytes())?
-                .take(limit)
-            {
-                found.push(Hash::new(*entry?.0.value()));
-            }
-            Ok(found)
-        })
+        self.read(|snapshot| Snapshot::open(snapshot)?.addresses(prefix, limit))
     }
 
     fn stats(&self) -> Result<Stats> {
-        let objects = self.read(|snapshot| Ok(snapshot.open_table(INDEX)?.len()?))?;
+        let objects = self.read(|snapshot| Snapshot::open(snapshot)?.count())?;
         Ok(Stats { objects, bytes: vfs::occupied_bytes(self.lease.path())? })
     }
 

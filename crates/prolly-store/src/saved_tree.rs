@@ -131,6 +131,8 @@ impl SavedTree {
                 ObjectLink::Node(_) => {
                     let Some(node) = self.pending.node(&hash)? else { return Ok(Vec::new()) };
                     transaction.put(&hash, node.bytes())?;
+                    // The next edit begins with what this one made.
+                    self.reader.cache().insert(Arc::clone(&node));
                     Ok(node.object_links().collect())
                 }
                 ObjectLink::Record(_) => {

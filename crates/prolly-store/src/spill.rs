@@ -143,9 +143,13 @@ impl SpillBuffer {
         *self.pending.write().unwrap_or_else(PoisonError::into_inner) = Pending::default();
     }
 
-    /// Adds an object and moves the oldest ones out when that makes too many.
-    fn add(&self, hash: Hash, add: impl FnOnce(&mut Pending)) -> Result<()> {
+    /// Adds an object and moves the oldest ones out when that makes too many. A node that is pending already is only
+    /// counted.
+    fn add(&self, hash: Hash, is_node: bool, add: impl FnOnce(&mut Pending)) -> Result<()> {
         let mut pending = self.pending.write().unwrap_or_else(PoisonError::into_inner);
+        if is_node && pending.repeat(&hash) {
+            return Ok(());
+        }
         pending.remove(&hash);
         add(&mut pending);
         pending.order.push_back(hash);
@@ -277,10 +281,7 @@ impl NodeReader for SpillBuffer {
 
 impl NodeWriter for SpillBuffer {
     fn write_node(&self, node: Arc<Node>) -> Result<()> {
-        if self.pending.write().unwrap_or_else(PoisonError::into_inner).repeat(node.hash()) {
-            return Ok(());
-        }
-        self.add(*node.hash(), |pending| {
+        self.add(*node.hash(), true, |pending| {
             pending.memory_bytes += node_bytes(&node);
             pending.nodes.insert(*node.hash(), node);
         })
@@ -288,7 +289,7 @@ impl NodeWriter for SpillBuffer {
 
     fn write_record(&self, hash: Hash, encoded: Vec<u8>) -> Result<()> {
         verify_record(&hash, &encoded)?;
-        self.add(hash, |pending| {
+        self.add(hash, false, |pending| {
             pending.memory_bytes += record_bytes(&encoded);
             pending.records.insert(hash, encoded.into());
         })

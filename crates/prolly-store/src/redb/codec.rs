@@ -5,10 +5,10 @@
 
 use lz4_flex::block;
 use prolly_core::{Hash, Node};
-use redb::ReadableTable;
 
 use super::{
     failure::Failure,
+    index::Lookup,
     log::{Encoding, Location, Pieces, read_stored},
 };
 use crate::{Error, Result};
@@ -56,11 +56,11 @@ pub(super) fn encode(object: &[u8], base: Option<(&Hash, &[u8])>) -> Stored {
 
 /// Reads an object; `None` when the index does not have it.
 pub(super) fn read_object(
-    index: &impl ReadableTable<&'static [u8; Hash::LEN], &'static [u8; Location::LEN]>,
+    index: &impl Lookup,
     pieces: &impl Pieces,
     hash: &Hash,
 ) -> Result<Option<Vec<u8>>, Failure> {
-    let Some(location) = find(index, hash)? else { return Ok(None) };
+    let Some(location) = index.find(hash)? else { return Ok(None) };
     let stored = read_stored(pieces, hash, &location)?;
     if location.encoding != Encoding::Difference {
         return Ok(Some(expand(hash, &location, stored, None)?));
@@ -74,11 +74,11 @@ pub(super) fn read_object(
 
 /// Reads an object that others may be differences from; `None` when it is not stored, or not in a way that serves.
 pub(super) fn read_base(
-    index: &impl ReadableTable<&'static [u8; Hash::LEN], &'static [u8; Location::LEN]>,
+    index: &impl Lookup,
     pieces: &impl Pieces,
     hash: &Hash,
 ) -> Result<Option<Vec<u8>>, Failure> {
-    match find(index, hash)? {
+    match index.find(hash)? {
         Some(location)
             if location.encoding != Encoding::Difference
                 && location.object_bytes as usize <= MAX_DIFFERENCE_BYTES =>
@@ -88,15 +88,6 @@ pub(super) fn read_base(
         }
         _ => Ok(None),
     }
-}
-
-/// Looks an object up in the index.
-pub(super) fn find(
-    index: &impl ReadableTable<&'static [u8; Hash::LEN], &'static [u8; Location::LEN]>,
-    hash: &Hash,
-) -> Result<Option<Location>, Failure> {
-    let found = index.get(hash.as_bytes())?;
-    Ok(found.map(|location| Location::decode(hash, location.value())).transpose()?)
 }
 
 /// The object that a difference starts from.

@@ -19,6 +19,8 @@ pub(super) const REFS: TableDefinition<&str, &[u8]> = TableDefinition::new("refs
 /// Address → [`Location`].
 pub(super) const INDEX: TableDefinition<&[u8; Hash::LEN], &[u8; Location::LEN]> =
     TableDefinition::new("index");
+/// Number of a record → entries that are not in the index yet (see [`index`](super::index)).
+pub(super) const RECENT: TableDefinition<u64, &[u8]> = TableDefinition::new("recent");
 /// Number of a piece → its bytes.
 pub(super) const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
 /// What a node is about (see [`codec::slot`](super::codec::slot)) → the node that newer versions differ from.

@@ -10,7 +10,7 @@ use super::{
     RedbOptions,
     failure::Failure,
     lease::Opener,
-    log::{BASES, FORMAT_KEY, FORMAT_VERSION, INDEX, KIND, LOG, META, REFS},
+    log::{BASES, FORMAT_KEY, FORMAT_VERSION, INDEX, KIND, LOG, META, RECENT, REFS},
 };
 use crate::{Error, vfs};
 
@@ -89,6 +89,7 @@ fn make_tables(database: Database) -> Result<Database, Failure> {
     transaction.open_table(META)?.insert(FORMAT_KEY, FORMAT_VERSION)?;
     transaction.open_table(REFS)?;
     transaction.open_table(INDEX)?;
+    transaction.open_table(RECENT)?;
     transaction.open_table(LOG)?;
     transaction.open_table(BASES)?;
     transaction.commit()?;

@@ -8,8 +8,9 @@ use redb::{ReadableTable as _, WriteTransaction};
 use super::{
     codec::{base_of, read_object},
     failure::Failure,
+    index::{IndexWriter, Recent},
     log::{BASES, Encoding, INDEX, LOG, Location, LogWriter, PIECE_BYTES, Tail, read_stored},
-    transaction::write_objects,
+    transaction::{Progress, write_objects},
 };
 use crate::Result;
 
@@ -22,6 +23,8 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// All objects and where they are.
 pub(super) fn list(transaction: &WriteTransaction) -> Result<Objects, Failure> {
+    // From here on all entries are in the index.
+    Recent::load(transaction)?.merge(transaction)?;
     let index = transaction.open_table(INDEX)?;
     let mut objects = Vec::new();
     for entry in index.iter()? {
@@ -42,32 +45,35 @@ pub(super) fn remove(transaction: &WriteTransaction, live: Objects, dead: Object
     count_bytes(&kept, &mut wanted);
 
     transaction.open_table(BASES)?.retain(|_, base| !dead.contains_key(&Hash::new(*base)))?;
-    let tail = Tail::after(&transaction.open_table(LOG)?)?;
-    let first_new = tail.piece();
-    let mut tail = Some(move_stored(transaction, tail, &moved)?);
+    let first_new = Tail::after(&transaction.open_table(LOG)?)?.piece();
+    move_stored(transaction, &moved)?;
+    let mut progress = None;
     let mut batch = Vec::new();
     let mut batch_bytes = 0;
     for (hash, _) in &restored {
         let object = {
-            let index = transaction.open_table(INDEX)?;
+            let index = IndexWriter::open(transaction, Recent::empty())?;
             let log = LogWriter::new(transaction.open_table(LOG)?, Tail::unused());
             read_object(&index, &log, hash)?
         };
         batch_bytes += object.as_ref().map_or(0, Vec::len);
         batch.extend(object.map(|object| (*hash, object)));
         if batch_bytes >= BATCH_BYTES {
-            rewrite(transaction, &mut tail, &mut batch)?;
+            rewrite(transaction, &mut progress, &mut batch)?;
             batch_bytes = 0;
         }
     }
-    rewrite(transaction, &mut tail, &mut batch)?;
+    rewrite(transaction, &mut progress, &mut batch)?;
+
+    if let Some(progress) = progress {
+        progress.finish(transaction)?;
+    }
 
     let mut index = transaction.open_table(INDEX)?;
     for hash in dead.keys() {
         index.remove(hash.as_bytes())?;
     }
-    let mut log = LogWriter::new(transaction.open_table(LOG)?, tail.unwrap_or_else(Tail::unused));
-    log.flush()?;
+    let mut log = LogWriter::new(transaction.open_table(LOG)?, Tail::unused());
     log.retain(|piece| piece >= first_new || wanted.contains_key(&piece))
 }
 
@@ -104,21 +110,23 @@ fn count_bytes(objects: &Objects, bytes: &mut HashMap<u64, usize>) {
 }
 
 /// Appends what is stored of the objects, as it is, to the end of the log.
-fn move_stored(transaction: &WriteTransaction, tail: Tail, objects: &Objects) -> Result<Tail, Failure> {
+fn move_stored(transaction: &WriteTransaction, objects: &Objects) -> Result<(), Failure> {
     let mut index = transaction.open_table(INDEX)?;
-    let mut log = LogWriter::new(transaction.open_table(LOG)?, tail);
+    let log = transaction.open_table(LOG)?;
+    let tail = Tail::after(&log)?;
+    let mut log = LogWriter::new(log, tail);
     for (hash, location) in objects {
         let stored = read_stored(&log, hash, location)?;
         let (piece, offset) = log.append(&stored)?;
         index.insert(hash.as_bytes(), &Location { piece, offset, ..*location }.encode())?;
     }
-    Ok(log.into_tail())
+    log.flush()
 }
 
 /// Writes objects anew.
 fn rewrite(
     transaction: &WriteTransaction,
-    tail: &mut Option<Tail>,
+    progress: &mut Option<Progress>,
     objects: &mut Vec<(Hash, Vec<u8>)>,
 ) -> Result<(), Failure> {
     let mut index = transaction.open_table(INDEX)?;
@@ -126,7 +134,7 @@ fn rewrite(
         index.remove(hash.as_bytes())?;
     }
     drop(index);
-    write_objects(transaction, tail, objects)?;
+    write_objects(transaction, progress, objects)?;
     objects.clear();
     Ok(())
 }

@@ -4,10 +4,11 @@ use prolly_core::Hash;
 use redb::{ReadableTable as _, WriteTransaction};
 
 use super::{
-    codec::{encode, find, read_base, read_object, slot},
+    codec::{encode, read_base, read_object, slot},
     failure::Failure,
+    index::{IndexWriter, Lookup as _, Recent},
     lease::{Use, catch},
-    log::{BASES, Encoding, INDEX, LOG, Location, LogWriter, Tail},
+    log::{BASES, Encoding, LOG, Location, LogWriter, Tail},
     refs, sweep,
 };
 use crate::{
@@ -17,10 +18,16 @@ use crate::{
 /// How many bytes of objects wait to be written together.
 const BATCH_BYTES: usize = 1 << 20;
 
+/// What carries over from one batch of objects to the next.
+pub(super) struct Progress {
+    tail: Tail,
+    recent: Recent,
+}
+
 /// One write transaction of redb's. It cannot outlive the use that keeps the database open, so it is dropped first.
 pub(super) struct RedbTransaction {
     transaction: Option<WriteTransaction>,
-    tail: Option<Tail>,
+    progress: Option<Progress>,
     batch: Vec<(Hash, Box<[u8]>)>,
     batch_bytes: usize,
     used: Use,
@@ -30,16 +37,16 @@ impl RedbTransaction {
     pub(super) fn begin(mut used: Use) -> Result<Self> {
         let begun = catch(|| Ok(used.database().begin_write()?));
         let transaction = Some(used.check("begin a transaction in", begun)?);
-        Ok(Self { transaction, tail: None, batch: Vec::new(), batch_bytes: 0, used })
+        Ok(Self { transaction, progress: None, batch: Vec::new(), batch_bytes: 0, used })
     }
 
     /// Writes the waiting objects. After a failure the transaction is over.
     fn flush(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
-        let (transaction, tail) = (&self.transaction, &mut self.tail);
+        let (transaction, progress) = (&self.transaction, &mut self.progress);
         let written = catch(|| match transaction {
-            Some(transaction) => write_objects(transaction, tail, &batch),
+            Some(transaction) => write_objects(transaction, progress, &batch),
             None => Err(Failure::Ours(over())),
         });
         if written.is_err() {
@@ -59,17 +66,17 @@ impl Transaction for RedbTransaction {
 
     fn commit(mut self: Box<Self>, edits: &[RefEdit]) -> Result<()> {
         check_edits(edits)?;
-        let changes = !self.batch.is_empty() || self.tail.is_some() || !edits.is_empty();
+        let changes = !self.batch.is_empty() || self.progress.is_some() || !edits.is_empty();
         self.flush()?;
-        let (transaction, tail) = (self.transaction.take(), self.tail.take());
+        let (transaction, progress) = (self.transaction.take(), self.progress.take());
         let path = self.used.lease().path().to_owned();
         let committed = catch(|| {
             let transaction = transaction.ok_or_else(over)?;
             if !changes {
                 return Ok(transaction.abort()?);
             }
-            if let Some(tail) = tail {
-                LogWriter::new(transaction.open_table(LOG)?, tail).flush()?;
+            if let Some(progress) = progress {
+                progress.finish(&transaction)?;
             }
             refs::edit(&transaction, &path, edits)?;
             Ok(transaction.commit()?)
@@ -114,26 +121,37 @@ impl Drop for RedbTransaction {
     }
 }
 
-/// Appends objects to the log, leaving the last piece in `tail`.
+impl Progress {
+    pub(super) fn begin(transaction: &WriteTransaction) -> Result<Self, Failure> {
+        Ok(Self { tail: Tail::after(&transaction.open_table(LOG)?)?, recent: Recent::load(transaction)? })
+    }
+
+    /// Writes what is not in the tables yet.
+    pub(super) fn finish(self, transaction: &WriteTransaction) -> Result<(), Failure> {
+        LogWriter::new(transaction.open_table(LOG)?, self.tail).flush()?;
+        self.recent.finish(transaction)
+    }
+}
+
+/// Appends objects to the log. What is not in the tables yet stays in `progress`.
 pub(super) fn write_objects<B: AsRef<[u8]>>(
     transaction: &WriteTransaction,
-    tail: &mut Option<Tail>,
+    progress: &mut Option<Progress>,
     objects: &[(Hash, B)],
 ) -> Result<(), Failure> {
     if objects.is_empty() {
         return Ok(());
     }
-    let mut index = transaction.open_table(INDEX)?;
-    let mut bases = transaction.open_table(BASES)?;
-    let table = transaction.open_table(LOG)?;
-    let start = match tail.take() {
-        Some(tail) => tail,
-        None => Tail::after(&table)?,
+    let Progress { tail, recent } = match progress.take() {
+        Some(progress) => progress,
+        None => Progress::begin(transaction)?,
     };
-    let mut log = LogWriter::new(table, start);
+    let mut index = IndexWriter::open(transaction, recent)?;
+    let mut bases = transaction.open_table(BASES)?;
+    let mut log = LogWriter::new(transaction.open_table(LOG)?, tail);
     for (hash, object) in objects {
         let object = object.as_ref();
-        let stored_already = find(&index, hash).map(|found| found.is_some()).or_else(only_damage(false))?;
+        let stored_already = index.find(hash).map(|found| found.is_some()).or_else(only_damage(false))?;
         if stored_already
             && read_object(&index, &log, hash).or_else(only_damage(None))?.as_deref() == Some(object)
         {
@@ -141,7 +159,7 @@ pub(super) fn write_objects<B: AsRef<[u8]>>(
         }
         let slot = slot(object);
         // What is there but damaged is replaced, and not by a difference: others may differ from it.
-        let damaged = index.get(hash.as_bytes())?.is_some();
+        let damaged = index.has_entry(hash)?;
         let base = match slot.filter(|_| !damaged) {
             Some(slot) => bases.get(slot)?.map(|base| Hash::new(*base.value())),
             None => None,
@@ -164,9 +182,9 @@ pub(super) fn write_objects<B: AsRef<[u8]>>(
             object_bytes: length(object.len()),
             encoding: stored.encoding,
         };
-        index.insert(hash.as_bytes(), &location.encode())?;
+        index.insert(hash, location)?;
     }
-    *tail = Some(log.into_tail());
+    *progress = Some(Progress { tail: log.into_tail(), recent: index.into_recent() });
     Ok(())
 }
 
