@@ -19,19 +19,19 @@ use super::{
 use crate::{PendingObjects, Result};
 
 /// Writes objects into a pack, each of them once.
-pub(super) struct Export<'a> {
+pub(super) struct Export<'a, 'p> {
     pending: &'a dyn PendingObjects,
     objects: &'a Objects,
-    pack: &'a mut PackWriter,
+    pack: &'a mut PackWriter<'p>,
     written: HashedMap<Stored>,
     empty_root: Arc<Node>,
 }
 
-impl<'a> Export<'a> {
+impl<'a, 'p> Export<'a, 'p> {
     pub(super) fn new(
         pending: &'a dyn PendingObjects,
         objects: &'a Objects,
-        pack: &'a mut PackWriter,
+        pack: &'a mut PackWriter<'p>,
     ) -> Result<Self> {
         let empty = Tree::empty(Arc::new(NodeBuffer::new()), TreeConfig::default())?;
         let empty_root = Arc::clone(empty.root());

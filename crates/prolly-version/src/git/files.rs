@@ -227,6 +227,31 @@ impl NewFile {
     }
 }
 
+/// Makes the contents of several files durable, at the same time: a journalling file system then does it at once.
+pub(super) fn sync_together(files: &[&NewFile]) -> Result<()> {
+    let Some((last, others)) = files.split_last() else { return Ok(()) };
+    // In tests, each of them is a step that can fail.
+    others.iter().try_for_each(|file| step("sync", &file.path, || Ok(())))?;
+    std::thread::scope(|scope| {
+        let sync =
+            |file: &NewFile| file.file.sync_all().map_err(|error| Error::io("sync", &file.path, error));
+        let threads: Vec<_> = others
+            .iter()
+            .map(|file| std::thread::Builder::new().spawn_scoped(scope, move || sync(file)).map_err(|_| file))
+            .collect();
+        let mut synced = last.sync();
+        for thread in threads {
+            let result = match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // Without another thread it is done in turn.
+                Err(file) => sync(file),
+            };
+            synced = synced.and(result);
+        }
+        synced
+    })
+}
+
 /// Neither the file nor a directory on the way to it exists.
 fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)

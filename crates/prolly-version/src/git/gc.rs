@@ -6,18 +6,18 @@
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use gix_hash::ObjectId;
 use gix_object::Kind;
-use gix_odb::pack::data::entry::Header;
 
 use super::{
     GitGraph, commit, files,
     graph::Writing,
     object,
-    pack::{ListedPack, PackEntry, PackFile, PackWriter, list_packs, remove_pack},
+    pack::{Compressor, Copier, PackFile, PackWriter, list_packs, remove_pack},
 };
 use crate::{Error, GcReport, Result};
 
@@ -86,28 +86,38 @@ impl GitGraph {
         let loose = list_loose(&objects_dir)?;
         let (kept, swept): (Vec<_>, Vec<_>) =
             list_packs(&pack_dir)?.into_iter().partition(|pack| pack.is_kept);
-
         let mut staying = HashSet::new();
         for pack in &kept {
-            staying.extend(PackFile::open(&pack.path)?.iter().flat_map(PackFile::ids).collect::<Vec<_>>());
+            staying.extend(PackFile::open(&pack.path)?.iter().flat_map(PackFile::ids));
         }
-        let mut copy = Copy::new(self, &reachable, &staying);
-        for pack in &swept {
-            copy.pack(pack)?;
-        }
-        let Copy { mut writer, written, dropped: mut unreachable, .. } = copy;
-        let mut present = written;
-        for id in reachable.iter().filter(|id| !staying.contains(*id)) {
-            if !present.contains(id) && self.copy_loose(&mut writer, id, &loose)? {
-                present.insert(*id);
-            }
+        let mut unreachable = HashSet::new();
+        let mut files_swept = Vec::new();
+        for pack in swept.iter().rev() {
+            // One that is gone was swept up by Git, into another that is listed or that is newer than the list.
+            let Some(file) = PackFile::open(&pack.path)? else { continue };
+            unreachable.extend(file.ids().filter(|id| !reachable.contains(id) && !staying.contains(id)));
+            files_swept.push(Arc::new(file));
         }
 
-        if self.roots()? != roots {
-            return Ok(None);
-        }
-        let unchanged = swept.len() == 1 && unreachable.is_empty() && loose.is_empty();
-        if !unchanged {
+        let mut present: HashSet<_> = files_swept.iter().flat_map(|file| file.ids()).collect();
+        present.retain(|id| reachable.contains(id));
+        if swept.len() > 1 || !unreachable.is_empty() || !loose.is_empty() {
+            let mut compressor = Compressor::default();
+            let writer = PackWriter::new(self.layout.temporary("sweep"), &mut compressor);
+            let mut copier = Copier::new(&self.objects.odb, writer);
+            for file in &files_swept {
+                copier.copy(file, |id| reachable.contains(id) && !staying.contains(id))?;
+            }
+            let (mut writer, written) = copier.finish();
+            present.extend(written);
+            for id in reachable.iter().filter(|id| !staying.contains(*id)) {
+                if !present.contains(id) && self.copy_loose(&mut writer, id, &loose)? {
+                    present.insert(*id);
+                }
+            }
+            if self.roots()? != roots {
+                return Ok(None);
+            }
             let installed = match writer.count() {
                 0 => None,
                 _ => Some(writer.install(&pack_dir, &self.layout.token())?),
@@ -123,6 +133,7 @@ impl GitGraph {
                 installed.release()?;
             }
         }
+        staying.retain(|id| !present.contains(id));
         unreachable.extend(remove_loose(&loose, &present)?);
         Ok(Some(GcReport {
             objects_before: (present.len() + staying.len() + unreachable.len()) as u64,
@@ -189,84 +200,6 @@ impl GitGraph {
         let kind = self.objects.odb.find_verified(id, &mut buffer)?.ok_or_else(missing)?;
         writer.add_known(*id, kind, &buffer)?;
         Ok(true)
-    }
-}
-
-/// Copies what is reachable out of packs into a new one.
-struct Copy<'a> {
-    graph: &'a GitGraph,
-    reachable: &'a HashSet<ObjectId>,
-    /// What packs that stay hold already.
-    staying: &'a HashSet<ObjectId>,
-    writer: PackWriter,
-    written: HashSet<ObjectId>,
-    dropped: HashSet<ObjectId>,
-}
-
-impl<'a> Copy<'a> {
-    fn new(graph: &'a GitGraph, reachable: &'a HashSet<ObjectId>, staying: &'a HashSet<ObjectId>) -> Self {
-        Self {
-            graph,
-            reachable,
-            staying,
-            writer: PackWriter::new(graph.layout.temporary("sweep")),
-            written: HashSet::new(),
-            dropped: HashSet::new(),
-        }
-    }
-
-    fn pack(&mut self, pack: &ListedPack) -> Result<()> {
-        // One that is gone was swept up by Git, into another that is listed or that is newer than the list.
-        let Some(file) = PackFile::open(&pack.path)? else { return Ok(()) };
-        // Where entries of this pack went: a delta says how far before it its base lies.
-        let mut moved: HashMap<u64, u64> = HashMap::new();
-        for at in 0..file.count() {
-            let id = file.id(at);
-            if self.staying.contains(&id) {
-                continue;
-            }
-            if !self.reachable.contains(&id) {
-                self.dropped.insert(id);
-            } else if self.written.insert(id) {
-                let entry = file.entry(at)?;
-                moved.insert(entry.offset, self.writer.offset());
-                self.entry(&entry, &moved)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, entry: &PackEntry<'_>, moved: &HashMap<u64, u64>) -> Result<()> {
-        match entry.header {
-            Header::OfsDelta { base_distance } => {
-                let base = entry.offset.checked_sub(base_distance).and_then(|base| moved.get(&base));
-                if let Some(base) = base {
-                    let header = Header::OfsDelta { base_distance: self.writer.offset() - base };
-                    let mut bytes = Vec::with_capacity(16);
-                    header
-                        .write_to(entry.content_len, &mut bytes)
-                        .map_err(|error| Error::io("write", self.graph.layout.temporary_dir(), error))?;
-                    return self.writer.add_entry(entry.id, &[&bytes, entry.compressed]);
-                }
-            }
-            Header::RefDelta { base_id } if self.written.contains(&base_id) => {
-                return self.writer.add_entry(entry.id, &[entry.bytes]);
-            }
-            Header::RefDelta { .. } => {}
-            Header::Commit | Header::Tree | Header::Blob | Header::Tag => {
-                return self.writer.add_entry(entry.id, &[entry.bytes]);
-            }
-        }
-        // The base is not in the new pack, or not yet: the object goes there whole.
-        let mut buffer = Vec::new();
-        let kind = self.graph.objects.odb.find_verified(&entry.id, &mut buffer)?.ok_or_else(|| {
-            Error::GitObject {
-                action: "read",
-                object: entry.id.to_string(),
-                source: "its pack has gone".into(),
-            }
-        })?;
-        self.writer.add_known(entry.id, kind, &buffer)
     }
 }
 

@@ -23,6 +23,7 @@ use super::{
     commit::{self, commit_id, object_id},
     config,
     dag::Export,
+    files,
     lock::StoreLock,
     pack::{self, PackWriter},
     reader::locator,
@@ -76,6 +77,10 @@ impl CommitGraph for GitGraph {
         crate::check_ref_name(name)?;
         let Some(named) = self.objects.refs.resolve(name)? else { return Ok(None) };
         let damaged = |reason: String| Error::DamagedRef { name: name.to_owned(), reason };
+        let id = commit_id(named.id);
+        if self.commits.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&id) {
+            return Ok(Some(id));
+        }
         match self.peel(named.peeled.unwrap_or(named.id)) {
             Ok(Some(id)) => Ok(Some(commit_id(id))),
             Ok(None) => Err(damaged(format!("it leads to {}, which is no commit", named.id))),
@@ -141,7 +146,7 @@ impl CommitGraph for GitGraph {
             }
             moves.push(to_move(edit, edit.new, &signature)?);
         }
-        self.objects.refs.prepare(&self.layout, moves, &|id| self.peel(id))?.commit()
+        self.objects.refs.make(&self.layout, moves, &|id| self.peel(id))
     }
 
     fn identity(&self) -> Result<Option<(String, String)>> {
@@ -192,12 +197,12 @@ impl GitGraph {
         edit: Option<&RefEdit>,
     ) -> Result<CommitId> {
         let peel = |id| self.peel(id);
-        let mut wanted = edit.map(|edit| to_move(edit, None, &draft.committer)).transpose()?;
+        let wanted = edit.map(|edit| to_move(edit, None, &draft.committer)).transpose()?;
         // Before anything is written, since most of those who come too late can be told now.
         self.objects.refs.check(wanted.as_slice(), &peel)?;
         self.check_parents(draft, wanted.as_ref())?;
 
-        let mut pack = PackWriter::new(self.layout.temporary("pack"));
+        let mut pack = PackWriter::new(self.layout.temporary("pack"), &mut writer.compressor);
         let mut export = Export::new(objects, &self.objects, &mut pack)?;
         let root = export.root(&draft.root)?;
         let written = export.into_written();
@@ -205,16 +210,19 @@ impl GitGraph {
         let tree = pack.add(Kind::Tree, &commit::encode_tree(mark, root))?;
         let id = pack.add(Kind::Commit, &commit::encode(draft, tree))?;
 
-        let installed = pack.install(&self.objects.odb.pack_dir(), &self.layout.token())?;
-        if let Some(wanted) = wanted.take() {
-            let wanted = Move { new: Some(id), ..wanted };
-            match self.objects.refs.prepare(&self.layout, vec![wanted], &peel) {
-                Ok(prepared) => prepared.commit()?,
-                Err(error) => {
-                    // What cannot be taken out again is unreachable, and swept by the next garbage collection.
-                    drop(installed.withdraw());
-                    return Err(error);
-                }
+        let written_pack = pack.finish()?;
+        let moves = wanted.map(|wanted| Move { new: Some(id), ..wanted }).into_iter().collect();
+        let staged = self.objects.refs.stage(&self.layout, moves)?;
+        let unsynced: Vec<_> = written_pack.files().into_iter().chain(staged.files()).collect();
+        files::sync_together(&unsynced)?;
+
+        let installed = written_pack.install(&self.objects.odb.pack_dir(), &self.layout.token())?;
+        match self.objects.refs.prepare(&self.layout, staged, &peel) {
+            Ok(prepared) => prepared.commit()?,
+            Err(error) => {
+                // What cannot be taken out again is unreachable, and swept by the next garbage collection.
+                drop(installed.withdraw());
+                return Err(error);
             }
         }
         writer.consolidation.note_pack();
@@ -229,7 +237,7 @@ impl GitGraph {
             committer: draft.committer.clone(),
             message: draft.message.clone(),
         });
-        let tidied = released.and_then(|()| self.tidy(&mut writer.consolidation));
+        let tidied = released.and_then(|()| self.tidy(writer));
         writer.failure = tidied.err();
         Ok(commit_id(id))
     }
@@ -295,8 +303,9 @@ impl GitGraph {
     }
 
     /// Merges small packs when there are many.
-    fn tidy(&self, consolidation: &mut pack::Consolidation) -> Result<()> {
-        if pack::consolidate(&self.layout, &self.objects.odb.pack_dir(), consolidation)? {
+    fn tidy(&self, writer: &mut Writer) -> Result<()> {
+        let Writer { consolidation, compressor, .. } = writer;
+        if pack::consolidate(&self.layout, &self.objects.odb, compressor, consolidation)? {
             self.objects.odb.reopen()?;
         }
         Ok(())

@@ -39,7 +39,7 @@ use std::{
 };
 
 use layout::Layout;
-use pack::Consolidation;
+use pack::{Compressor, Consolidation};
 use reader::Objects;
 
 use crate::{Commit, CommitId, Error};
@@ -75,6 +75,7 @@ struct Writer {
     /// Whether the repository has been made ready for writing, and cleared of what dead owners left.
     ready: bool,
     consolidation: Consolidation,
+    compressor: Compressor,
     /// The last failure to tidy up, which made no commit fail.
     failure: Option<Error>,
 }

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// Packs that may be added while a handle is open; gix's own default is 32.
 const PACK_SLOTS: u16 = 4096;
 /// The largest object that is read, in bytes: damage to a length must not exhaust the memory.
-const OBJECT_BYTES_MAX: usize = 1 << 28;
+pub(super) const OBJECT_BYTES_MAX: usize = 1 << 28;
 
 /// The objects of one repository.
 pub(super) struct ObjectDb {

@@ -1,17 +1,22 @@
-//! Packs of our own: written, installed, merged. They hold whole objects, no deltas.
+//! Packs of our own: written, installed, merged. Those of single commits hold whole objects, merged ones deltas too.
 //!
 //! **Invariant:** a pack appears in the repository whole and durable, its index last; and until the ref that needs it has
 //! moved it is kept from being swept by a concurrent `git gc`.
 
+mod compress;
 mod consolidate;
+mod copy;
+mod delta;
 mod index;
 mod install;
 mod read;
 mod write;
 
+pub(super) use compress::Compressor;
 pub(super) use consolidate::{Consolidation, consolidate};
+pub(super) use copy::Copier;
 pub(super) use install::{remove_pack, remove_stale_keeps};
-pub(super) use read::{ListedPack, PackEntry, PackFile, list_packs};
+pub(super) use read::{PackEntry, PackFile, list_packs};
 pub(super) use write::PackWriter;
 
 /// Where an object begins in a pack, and the checksum of its entry.

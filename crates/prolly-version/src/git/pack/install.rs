@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use super::write::{PackWriter, WrittenPack};
 use crate::{
     Result,
-    git::{files, layout},
+    git::{
+        files::{self, NewFile},
+        layout,
+    },
 };
 
 /// A pack in the repository, kept from being swept until it is released.
@@ -18,24 +21,35 @@ pub(in super::super) struct InstalledPack {
     kept: bool,
 }
 
-impl PackWriter {
-    /// Makes the pack durable and moves it into `pack_dir`, where it is kept from a concurrent `git gc`.
+impl PackWriter<'_> {
+    /// Makes the pack durable and moves it into `pack_dir`, as [`WrittenPack::install`] does.
+    pub(in super::super) fn install(self, pack_dir: &Path, token: &Path) -> Result<InstalledPack> {
+        let written = self.finish()?;
+        files::sync_together(&written.files())?;
+        written.install(pack_dir, token)
+    }
+}
+
+impl WrittenPack {
+    /// The files that have to be durable before the pack is installed.
+    pub(in super::super) fn files(&self) -> [&NewFile; 2] {
+        [&self.pack, &self.index]
+    }
+
+    /// Moves the pack, which is durable, into `pack_dir`, where it is kept from a concurrent `git gc`.
     ///
     /// The index comes last: without it nobody sees the pack.
     pub(in super::super) fn install(self, pack_dir: &Path, token: &Path) -> Result<InstalledPack> {
-        let WrittenPack { pack, index, checksum } = self.finish()?;
+        let Self { pack, index, checksum } = self;
         let path = pack_dir.join(format!("pack-{checksum}.pack"));
         let existed = files::metadata(&path.with_extension("idx"))?.is_some();
+        let kept = files::link(token, &path.with_extension("keep"))?;
+        let installed = InstalledPack { path, existed, kept };
         if existed {
             files::remove(pack.path())?;
             files::remove(index.path())?;
-            let kept = files::link(token, &path.with_extension("keep"))?;
-            return Ok(InstalledPack { path, existed, kept });
+            return Ok(installed);
         }
-        pack.sync()?;
-        index.sync()?;
-        let kept = files::link(token, &path.with_extension("keep"))?;
-        let installed = InstalledPack { path, existed, kept };
         let moved = files::rename(pack.path(), &installed.path)
             .and_then(|()| files::rename(index.path(), &installed.path.with_extension("idx")))
             .and_then(|()| files::sync_dir(pack_dir));

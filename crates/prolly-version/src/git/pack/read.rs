@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use gix_hash::ObjectId;
 use gix_odb::pack::{data, index};
 
-use crate::{Error, Result, git::files};
+use crate::{
+    Error, Result,
+    git::{files, odb::OBJECT_BYTES_MAX},
+};
 
 const CHECKSUM_BYTES: u64 = 20;
 
@@ -25,6 +28,7 @@ pub(in super::super) struct ListedPack {
 
 /// A pack, open, with its entries in the order of their offsets.
 pub(in super::super) struct PackFile {
+    index: index::File,
     data: data::File,
     entries: Vec<index::Entry>,
 }
@@ -89,7 +93,7 @@ impl PackFile {
         }
         let mut entries: Vec<_> = index.iter().collect();
         entries.sort_unstable_by_key(|entry| entry.pack_offset);
-        Ok(Some(Self { data, entries }))
+        Ok(Some(Self { index, data, entries }))
     }
 
     pub(in super::super) fn count(&self) -> usize {
@@ -136,16 +140,28 @@ impl PackFile {
         })
     }
 
-    /// Whether its entries have checksums and none is a delta: any of them can be copied alone.
-    pub(in super::super) fn is_plain(&self) -> Result<bool> {
-        if self.entries.iter().any(|entry| entry.crc32.is_none()) {
-            return Ok(false);
+    /// Where an object begins, if it is in this pack.
+    pub(super) fn find(&self, id: &ObjectId) -> Option<u64> {
+        self.index.lookup(id).map(|at| self.index.pack_offset_at_index(at))
+    }
+
+    /// The content of an entry that is no delta.
+    pub(super) fn content(&self, entry: &PackEntry<'_>, inflate: &mut gix_zlib::Inflate) -> Result<Vec<u8>> {
+        let damaged = |reason: String| Error::DamagedFile {
+            path: self.data.path().to_owned(),
+            reason: format!("at byte {}, object {}: {reason}", entry.offset, entry.id),
+        };
+        let len = usize::try_from(entry.content_len)
+            .ok()
+            .filter(|len| *len <= OBJECT_BYTES_MAX)
+            .ok_or_else(|| damaged(format!("it claims to be {} bytes long", entry.content_len)))?;
+        let mut content = vec![0; len];
+        inflate.reset();
+        let (status, _, written) =
+            inflate.once(entry.compressed, &mut content).map_err(|error| damaged(error.to_string()))?;
+        if status != gix_zlib::Status::StreamEnd || written != len {
+            return Err(damaged("it does not have the length it claims".to_owned()));
         }
-        for at in 0..self.entries.len() {
-            if self.entry(at)?.header.is_delta() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(content)
     }
 }

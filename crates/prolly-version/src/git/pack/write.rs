@@ -6,32 +6,26 @@ use std::path::PathBuf;
 
 use gix_hash::ObjectId;
 use gix_object::Kind;
-use gix_zlib::{
-    Compression, Status,
-    stream::deflate::{Compress, FlushCompress},
-};
+use gix_odb::pack::data::entry::Header;
 
-use super::{IndexEntry, index};
+use super::{Compressor, IndexEntry, index};
 use crate::{
     Error, Result,
-    git::{files::NewFile, odb::id_of},
+    git::{
+        files::{self, NewFile},
+        odb::id_of,
+    },
 };
 
 /// Buffered up to here; a pack that is smaller is written at once.
 const BUFFER_BYTES: usize = 4 << 20;
-/// Contents of at least this many bytes are compressed only if a sample of them can be.
-const SAMPLED_BYTES: usize = 2048;
-const SAMPLE_BYTES: usize = 512;
+/// What of the buffer is kept between packs.
+const BUFFER_KEPT_BYTES: usize = 256 << 10;
 const SIGNATURE_AND_VERSION: [u8; 8] = *b"PACK\0\0\0\x02";
 const HEADER_BYTES: usize = 12;
 
-/// Level 1 makes random bytes longer by 5 %; this one does not, and takes hardly longer.
-fn level() -> Compression {
-    Compression::new(2).expect("2 is a level")
-}
-
 /// A pack in the making. Its files lie in a private directory until it is installed.
-pub(in super::super) struct PackWriter {
+pub(in super::super) struct PackWriter<'a> {
     /// The files, without their extensions.
     base: PathBuf,
     file: Option<NewFile>,
@@ -40,22 +34,22 @@ pub(in super::super) struct PackWriter {
     /// Length of the file and the buffer.
     len: u64,
     entries: Vec<IndexEntry>,
-    deflate: Compress,
-    store: Compress,
+    compressor: &'a mut Compressor,
     compressed: Vec<u8>,
 }
 
 /// A pack whose files are whole, and may not be durable yet.
-pub(super) struct WrittenPack {
+pub(in super::super) struct WrittenPack {
     pub(super) pack: NewFile,
     pub(super) index: NewFile,
     pub(super) checksum: ObjectId,
 }
 
-impl PackWriter {
+impl<'a> PackWriter<'a> {
     /// Begins a pack; `base` is the path of its files, to which `.pack` and `.idx` are added.
-    pub(in super::super) fn new(base: PathBuf) -> Self {
-        let mut buffer = Vec::with_capacity(64 << 10);
+    pub(in super::super) fn new(base: PathBuf, compressor: &'a mut Compressor) -> Self {
+        let mut buffer = std::mem::take(&mut compressor.buffer);
+        buffer.clear();
         buffer.extend_from_slice(&SIGNATURE_AND_VERSION);
         buffer.extend_from_slice(&[0; 4]);
         Self {
@@ -64,8 +58,7 @@ impl PackWriter {
             len: buffer.len() as u64,
             buffer,
             entries: Vec::new(),
-            deflate: Compress::new(level()),
-            store: Compress::new(Compression::NONE),
+            compressor,
             compressed: Vec::new(),
         }
     }
@@ -84,14 +77,12 @@ impl PackWriter {
 
     /// Adds an object whose id is known.
     pub(in super::super) fn add_known(&mut self, id: ObjectId, kind: Kind, content: &[u8]) -> Result<()> {
-        let mut header = Vec::with_capacity(10);
-        write_entry_header(&mut header, kind, content.len() as u64);
+        let mut header = Vec::with_capacity(16);
+        entry_header(kind)
+            .write_to(content.len() as u64, &mut header)
+            .map_err(|error| Error::io("write", &self.base, error))?;
         let mut compressed = std::mem::take(&mut self.compressed);
-        if is_compressible(&mut self.deflate, content, &mut compressed)? {
-            compress(&mut self.deflate, content, &mut compressed)?;
-        } else {
-            compress(&mut self.store, content, &mut compressed)?;
-        }
+        self.compressor.compress(content, &mut compressed)?;
         let added = self.add_entry(id, &[&header, &compressed]);
         self.compressed = compressed;
         added
@@ -114,13 +105,30 @@ impl PackWriter {
         Ok(())
     }
 
+    /// Adds a delta of another pack, compressed there already; its base begins at `base`.
+    pub(super) fn add_delta(&mut self, id: ObjectId, base: u64, len: u64, compressed: &[u8]) -> Result<()> {
+        let header = Header::OfsDelta { base_distance: self.len - base };
+        let mut bytes = Vec::with_capacity(16);
+        header.write_to(len, &mut bytes).map_err(|error| Error::io("write", &self.base, error))?;
+        self.add_entry(id, &[&bytes, compressed])
+    }
+
+    /// Adds a delta; its base begins at `base`.
+    pub(super) fn add_new_delta(&mut self, id: ObjectId, base: u64, delta: &[u8]) -> Result<()> {
+        let mut compressed = std::mem::take(&mut self.compressed);
+        self.compressor.compress(delta, &mut compressed)?;
+        let added = self.add_delta(id, base, delta.len() as u64, &compressed);
+        self.compressed = compressed;
+        added
+    }
+
     /// Where the next entry will begin.
     pub(in super::super) fn offset(&self) -> u64 {
         self.len
     }
 
     /// Writes what is left, and the index.
-    pub(super) fn finish(mut self) -> Result<WrittenPack> {
+    pub(in super::super) fn finish(mut self) -> Result<WrittenPack> {
         let count = u32::try_from(self.entries.len()).map_err(|_| Error::InvalidCommit {
             reason: format!("{} Git objects do not fit one pack", self.entries.len()),
         })?;
@@ -160,39 +168,6 @@ impl PackWriter {
     }
 }
 
-/// Whether compressing is worth the time, which random bytes cost most of: a sample from the middle decides.
-fn is_compressible(deflate: &mut Compress, content: &[u8], buffer: &mut Vec<u8>) -> Result<bool> {
-    if content.len() < SAMPLED_BYTES {
-        return Ok(true);
-    }
-    let start = (content.len() - SAMPLE_BYTES) / 2;
-    compress(deflate, &content[start..start + SAMPLE_BYTES], buffer)?;
-    Ok(buffer.len() < SAMPLE_BYTES - SAMPLE_BYTES / 16)
-}
-
-/// Compresses `content` into `out`, replacing what it held.
-fn compress(deflate: &mut Compress, content: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    deflate.reset();
-    // Mostly enough; data that cannot be compressed grows a little.
-    out.resize(content.len() + content.len() / 16 + 64, 0);
-    let len = |total: u64| usize::try_from(total).expect("both buffers are in memory");
-    loop {
-        let (read, written) = (len(deflate.total_in()), len(deflate.total_out()));
-        let status = deflate.compress(&content[read..], &mut out[written..], FlushCompress::Finish).map_err(
-            |error| Error::GitObject {
-                action: "compress",
-                object: format!("of {} bytes", content.len()),
-                source: Box::new(error),
-            },
-        )?;
-        if status == Status::StreamEnd {
-            out.truncate(len(deflate.total_out()));
-            return Ok(());
-        }
-        out.resize(out.len() * 2, 0);
-    }
-}
-
 /// The checksum that ends packs and indexes.
 pub(super) fn checksum_of(bytes: &[u8]) -> Result<ObjectId> {
     let mut hasher = gix_hash::hasher(gix_hash::Kind::Sha1);
@@ -208,24 +183,22 @@ fn finalize(hasher: gix_hash::Hasher) -> Result<ObjectId> {
     })
 }
 
-/// Writes the kind and the length of an object as they stand before its content in a pack.
-fn write_entry_header(out: &mut Vec<u8>, kind: Kind, len: u64) {
-    let kind: u8 = match kind {
-        Kind::Commit => 1,
-        Kind::Tree => 2,
-        Kind::Blob => 3,
-        Kind::Tag => 4,
-    };
-    let mut byte = kind << 4 | low_bits(len, 4);
-    let mut rest = len >> 4;
-    while rest > 0 {
-        out.push(byte | 0x80);
-        byte = low_bits(rest, 7);
-        rest >>= 7;
+fn entry_header(kind: Kind) -> Header {
+    match kind {
+        Kind::Commit => Header::Commit,
+        Kind::Tree => Header::Tree,
+        Kind::Blob => Header::Blob,
+        Kind::Tag => Header::Tag,
     }
-    out.push(byte);
 }
 
-fn low_bits(value: u64, bits: u32) -> u8 {
-    u8::try_from(value & ((1 << bits) - 1)).expect("at most seven bits are left")
+impl Drop for PackWriter<'_> {
+    fn drop(&mut self) {
+        self.compressor.buffer = std::mem::take(&mut self.buffer);
+        self.compressor.buffer.shrink_to(BUFFER_KEPT_BYTES);
+        // A pack that is given up; what cannot be removed now is when the directory is next cleared.
+        if let Some(file) = self.file.take() {
+            drop(files::remove(file.path()));
+        }
+    }
 }

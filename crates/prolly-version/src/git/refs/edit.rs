@@ -14,7 +14,11 @@ use std::{
 use gix_hash::ObjectId;
 
 use super::{
-    super::{commit::commit_id, files, layout::Layout},
+    super::{
+        commit::commit_id,
+        files::{self, NewFile},
+        layout::Layout,
+    },
     RefFiles, Target, check_name,
 };
 use crate::{Error, Result};
@@ -37,6 +41,13 @@ pub(in super::super) struct Move {
 /// Finds the commit that an annotated tag leads to.
 pub(in super::super) type Peel<'a> = &'a dyn Fn(ObjectId) -> Result<Option<ObjectId>>;
 
+/// Moves that are about to be made, their new values written to files that may not be durable yet.
+pub(in super::super) struct Staged {
+    /// Sorted by name.
+    moves: Vec<Move>,
+    values: Vec<NewFile>,
+}
+
 /// Refs that are locked and hold what was expected.
 pub(in super::super) struct Prepared<'a> {
     refs: &'a RefFiles,
@@ -57,7 +68,25 @@ impl Drop for LockFile {
     }
 }
 
+impl Staged {
+    /// The files that have to be durable before the moves are made.
+    pub(in super::super) fn files(&self) -> impl Iterator<Item = &NewFile> {
+        self.values.iter()
+    }
+}
+
 impl RefFiles {
+    /// Makes moves, all of them or none.
+    ///
+    /// # Errors
+    /// As [`RefFiles::prepare`] and [`Prepared::commit`].
+    pub(in super::super) fn make(&self, layout: &Layout, moves: Vec<Move>, peel: Peel<'_>) -> Result<()> {
+        self.check(&moves, peel)?;
+        let staged = self.stage(layout, moves)?;
+        files::sync_together(&staged.files().collect::<Vec<_>>())?;
+        self.prepare(layout, staged, peel)?.commit()
+    }
+
     /// Checks that refs hold what is expected and that new ones have room, without locking them.
     ///
     /// Returns what each of them holds: an annotated tag is expected by the commit it leads to.
@@ -73,27 +102,36 @@ impl RefFiles {
         Ok(held)
     }
 
-    /// Locks refs and checks them.
+    /// Writes the new values of refs to temporary files.
+    pub(in super::super) fn stage(&self, layout: &Layout, mut moves: Vec<Move>) -> Result<Staged> {
+        moves.sort_by(|a, b| a.name.cmp(&b.name));
+        if let Some(pair) = moves.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            let name = pair[0].name.clone();
+            return Err(Error::InvalidRefName { name, reason: "it is edited twice at once" });
+        }
+        let mut values = Vec::with_capacity(moves.len());
+        for (index, wanted) in moves.iter().enumerate() {
+            if let Some(new) = wanted.new {
+                let mut file = NewFile::create(&layout.temporary_ref(index))?;
+                file.write_all(format!("{new}\n").as_bytes())?;
+                values.push(file);
+            }
+        }
+        Ok(Staged { moves, values })
+    }
+
+    /// Locks refs and checks them; the files of the staged moves are durable.
     ///
     /// # Errors
     /// [`Error::RefMoved`], [`Error::RefNameTaken`], or [`Error::Locked`] when somebody else keeps one locked.
     pub(in super::super) fn prepare<'a>(
         &'a self,
         layout: &'a Layout,
-        mut moves: Vec<Move>,
+        staged: Staged,
         peel: Peel<'_>,
     ) -> Result<Prepared<'a>> {
-        moves.sort_by(|a, b| a.name.cmp(&b.name));
-        if let Some(pair) = moves.windows(2).find(|pair| pair[0].name == pair[1].name) {
-            let name = pair[0].name.clone();
-            return Err(Error::InvalidRefName { name, reason: "it is edited twice at once" });
-        }
+        let moves = staged.moves;
         self.check(&moves, peel)?;
-        for (index, wanted) in moves.iter().enumerate() {
-            if let Some(new) = wanted.new {
-                files::write_synced(&layout.temporary_ref(index), format!("{new}\n").as_bytes())?;
-            }
-        }
         let mut prepared = Prepared { refs: self, layout, moves, locks: Vec::new() };
         for wanted in &prepared.moves {
             let path = self.git_dir.join(&wanted.name);
@@ -296,7 +334,7 @@ pub(in super::super) fn recover(refs: &RefFiles, layout: &Layout) -> Result<()> 
         moves.into_iter().filter(|wanted| refs.expect(wanted, &no_peel).is_ok()).collect();
     // One at a time: a second journal would overwrite this one.
     for wanted in pending {
-        refs.prepare(layout, vec![wanted], &no_peel)?.commit()?;
+        refs.make(layout, vec![wanted], &no_peel)?;
     }
     files::remove(&journal)?;
     files::sync_dir(files::parent(&journal))
