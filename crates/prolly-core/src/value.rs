@@ -78,6 +78,7 @@ impl<'a> ValueRef<'a> {
     ///
     /// # Errors
     /// [`Error::Malformed`] when the tag is unknown or the length does not fit it.
+    #[inline]
     pub fn from_tagged(tagged: &'a [u8]) -> Result<Self> {
         match tagged {
             [TAG_INLINE, bytes @ ..] => Ok(Self::Inline(bytes)),

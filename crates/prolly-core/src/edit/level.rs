@@ -60,8 +60,8 @@ struct Run {
     new: Vec<(Vec<u8>, Child)>,
     /// Old nodes whose last key is below that of the last node made.
     passed: usize,
-    /// The greatest key an edit was applied to.
-    last_edit: Option<Vec<u8>>,
+    /// The greatest key an edit was applied to; every run has at least one.
+    last_edit: Vec<u8>,
     /// Whether the last of the old nodes is the last of its level.
     at_end: bool,
     /// Set when a boundary met an old one: the number of old nodes that the new ones replace.
@@ -94,7 +94,7 @@ impl Pass<'_> {
         }
         // Behind the last node: what is left of the edits, and the open end.
         while let Some(edit) = edits.peek() {
-            self.run.last_edit = Some(edit.key.to_vec());
+            edit.key.clone_into(&mut self.run.last_edit);
             push(&mut self.chunker, edit.key, &edit.change);
             edits.advance()?;
             self.take_cuts()?;
@@ -117,7 +117,7 @@ impl Pass<'_> {
                     break;
                 }
                 replaced |= order == Ordering::Equal;
-                self.run.last_edit = Some(edit.key.to_vec());
+                edit.key.clone_into(&mut self.run.last_edit);
                 push(&mut self.chunker, edit.key, &edit.change);
                 edits.advance()?;
                 self.take_cuts()?;
@@ -165,7 +165,7 @@ impl Pass<'_> {
         }
         let meets = run.old.get(run.passed).is_some_and(|(key, _)| key == end)
             && !(run.at_end && run.passed + 1 == run.old.len())
-            && run.last_edit.as_ref().is_none_or(|key| key <= end);
+            && run.last_edit <= *end;
         if meets {
             run.met = Some(run.passed + 1);
         }

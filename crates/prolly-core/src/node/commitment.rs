@@ -53,23 +53,24 @@ impl Commitment {
         let level = node.level();
         let prefix = node.prefix();
         this.start_chunk(level, 0);
-        for index in 0..node.count() {
-            let suffix = node.key_suffix(index);
-            let key_len = prefix.len() + suffix.len();
-            let value = if node.is_leaf() { node.tagged_value(index) } else { &[] };
-            let value_bytes = if node.is_leaf() { field_bytes(value.len()) } else { Hash::LEN + 8 };
-            let chunk = this.slots.len() - 1;
-            let used = this.bytes.len() - chunk * CHUNK_BYTES;
-            let held = index - this.slots[chunk].first;
-            let full = used + field_bytes(key_len) + value_bytes > CHUNK_BYTES
-                || (level > 0 && held == CHILDREN_PER_CHUNK);
-            if full {
-                this.start_chunk(level, index);
+        if node.is_leaf() {
+            let mut slot = crate::node::Slot::default();
+            for index in 0..node.count() {
+                slot = if index == 0 { node.first_slot() } else { node.slot_after(slot) };
+                let (suffix, value) = (node.suffix_at(&slot), node.tagged_at(&slot));
+                let needed = field_bytes(prefix.len() + suffix.len()) + field_bytes(value.len());
+                this.make_room(level, index, needed);
+                write_field(&mut this.bytes, prefix, suffix);
+                write_field(&mut this.bytes, value, &[]);
             }
-            write_field(&mut this.bytes, &[prefix, suffix]);
-            if node.is_leaf() {
-                write_field(&mut this.bytes, &[value]);
-            } else {
+        } else {
+            for index in 0..node.count() {
+                let suffix = node.key_suffix(index);
+                if this.slots.last().is_some_and(|slot| index - slot.first == CHILDREN_PER_CHUNK) {
+                    this.start_chunk(level, index);
+                }
+                this.make_room(level, index, field_bytes(prefix.len() + suffix.len()) + Hash::LEN + 8);
+                write_field(&mut this.bytes, prefix, suffix);
                 this.bytes.extend_from_slice(node.child_hash(index).as_bytes());
                 this.bytes.extend_from_slice(&node.child_len(index).to_le_bytes());
             }
@@ -101,6 +102,14 @@ impl Commitment {
     /// The chunk that holds entry `index`.
     pub(crate) fn chunk_of(&self, index: usize) -> usize {
         self.slots.partition_point(|slot| slot.first <= index) - 1
+    }
+
+    /// Begins another chunk with entry `index` when the last has no room for it.
+    #[inline]
+    fn make_room(&mut self, level: u8, index: usize, needed: usize) {
+        if self.bytes.len() + needed > self.slots.len() * CHUNK_BYTES {
+            self.start_chunk(level, index);
+        }
     }
 
     fn start_chunk(&mut self, level: u8, first: usize) {
@@ -139,24 +148,25 @@ fn field_bytes(len: usize) -> usize {
     if len <= FIELD_BYTES_MAX { 2 + len } else { DIGEST_FIELD_BYTES }
 }
 
-fn write_field(out: &mut Vec<u8>, parts: &[&[u8]]) {
-    let len: usize = parts.iter().map(|part| part.len()).sum();
+/// Writes a field whose bytes come in two parts.
+#[inline]
+fn write_field(out: &mut Vec<u8>, first: &[u8], second: &[u8]) {
+    let len = first.len() + second.len();
     if len <= FIELD_BYTES_MAX {
-        let short = u16::try_from(len).expect("checked against the longest field");
-        out.extend_from_slice(&short.to_le_bytes());
-        for part in parts {
-            out.extend_from_slice(part);
-        }
+        out.extend_from_slice(&(len as u16).to_le_bytes());
+        out.extend_from_slice(first);
+        out.extend_from_slice(second);
     } else {
-        let long = u32::try_from(len).expect("keys and inline values are bounded");
-        out.extend_from_slice(&DIGEST_MARK.to_le_bytes());
-        out.extend_from_slice(&long.to_le_bytes());
-        let mut hasher = blake3::Hasher::new();
-        for part in parts {
-            hasher.update(part);
-        }
-        out.extend_from_slice(hasher.finalize().as_bytes());
+        write_digest(out, first, second);
     }
+}
+
+fn write_digest(out: &mut Vec<u8>, first: &[u8], second: &[u8]) {
+    let len = u32::try_from(first.len() + second.len()).expect("keys and inline values are bounded");
+    out.extend_from_slice(&DIGEST_MARK.to_le_bytes());
+    out.extend_from_slice(&len.to_le_bytes());
+    let digest = blake3::Hasher::new().update(first).update(second).finalize();
+    out.extend_from_slice(digest.as_bytes());
 }
 
 /// Reading a chunk back, as a verifier does that has nothing but the chunk.

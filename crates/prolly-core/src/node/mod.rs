@@ -62,6 +62,16 @@ struct Layout {
     values: usize,
 }
 
+/// Where an entry of a leaf is in its bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) index: usize,
+    /// Start and end of the key without the common prefix.
+    key: (usize, usize),
+    /// Start and end of the tagged value.
+    value: (usize, usize),
+}
+
 impl Node {
     /// The address of the node.
     pub fn hash(&self) -> &Hash {
@@ -74,16 +84,19 @@ impl Node {
     }
 
     /// Height above the leaves: 0 for a leaf.
+    #[inline]
     pub fn level(&self) -> u8 {
         self.layout.level
     }
 
     /// Whether the node is a leaf.
+    #[inline]
     pub fn is_leaf(&self) -> bool {
         self.layout.level == 0
     }
 
     /// Number of entries of a leaf, or of children of an internal node.
+    #[inline]
     pub fn count(&self) -> usize {
         self.layout.count
     }
@@ -100,6 +113,7 @@ impl Node {
     }
 
     /// The bytes that every key of the node begins with.
+    #[inline]
     pub fn prefix(&self) -> &[u8] {
         &self.bytes[HEADER_BYTES..HEADER_BYTES + self.layout.prefix_len]
     }
@@ -108,6 +122,7 @@ impl Node {
     ///
     /// # Panics
     /// If `index` is not below [`Node::count`].
+    #[inline]
     pub fn key_suffix(&self, index: usize) -> &[u8] {
         let (start, end) = self.key_range(index);
         &self.bytes[start..end]
@@ -139,6 +154,7 @@ impl Node {
     ///
     /// # Panics
     /// If the node is not a leaf or `index` is not below [`Node::count`].
+    #[inline]
     pub fn tagged_value(&self, index: usize) -> &[u8] {
         assert!(self.is_leaf(), "an internal node has no values");
         let start = if index == 0 { 0 } else { self.offset(self.layout.value_ends, index - 1) };
@@ -150,6 +166,7 @@ impl Node {
     ///
     /// # Panics
     /// If the node is not a leaf or `index` is not below [`Node::count`].
+    #[inline]
     pub fn value(&self, index: usize) -> ValueRef<'_> {
         ValueRef::from_tagged(self.tagged_value(index)).expect("tags were checked when the node was made")
     }
@@ -247,6 +264,54 @@ impl Node {
         self.children[index].store(Arc::downgrade(child));
     }
 
+    /// Where the first entry of a leaf is.
+    pub(crate) fn first_slot(&self) -> Slot {
+        self.slot_after(Slot {
+            index: usize::MAX,
+            key: (0, self.layout.keys),
+            value: (0, self.layout.values),
+        })
+    }
+
+    /// Where entry `index` of a leaf is.
+    pub(crate) fn slot(&self, index: usize) -> Slot {
+        let Some(before) = index.checked_sub(1) else { return self.first_slot() };
+        let end = |table: usize| self.offset(table, before);
+        self.slot_after(Slot {
+            index: before,
+            key: (0, self.layout.keys + end(self.layout.key_ends)),
+            value: (0, self.layout.values + end(self.layout.value_ends)),
+        })
+    }
+
+    /// Where the entry after `slot` of a leaf is, in half the look-ups of [`Node::slot`].
+    #[inline]
+    pub(crate) fn slot_after(&self, slot: Slot) -> Slot {
+        let index = slot.index.wrapping_add(1);
+        let key_end = self.layout.keys + self.offset(self.layout.key_ends, index);
+        let value_end = self.layout.values + self.offset(self.layout.value_ends, index);
+        Slot { index, key: (slot.key.1, key_end), value: (slot.value.1, value_end) }
+    }
+
+    /// The key at `slot` without the common prefix.
+    #[inline]
+    pub(crate) fn suffix_at(&self, slot: &Slot) -> &[u8] {
+        &self.bytes[slot.key.0..slot.key.1]
+    }
+
+    /// The tagged value at `slot`.
+    #[inline]
+    pub(crate) fn tagged_at(&self, slot: &Slot) -> &[u8] {
+        &self.bytes[slot.value.0..slot.value.1]
+    }
+
+    /// The value at `slot`.
+    #[inline]
+    pub(crate) fn value_at(&self, slot: &Slot) -> ValueRef<'_> {
+        ValueRef::from_tagged(self.tagged_at(slot)).expect("tags were checked when the node was made")
+    }
+
+    #[inline]
     fn key_range(&self, index: usize) -> (usize, usize) {
         let start = if index == 0 { 0 } else { self.offset(self.layout.key_ends, index - 1) };
         let end = self.offset(self.layout.key_ends, index);

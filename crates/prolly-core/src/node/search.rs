@@ -16,26 +16,7 @@ impl Node {
             None if key < prefix => return Err(0),
             None => return Err(self.count()),
         };
-        let keys = &self.bytes[self.layout.keys..self.layout.values];
-        let wanted = first_word(suffix, 0, suffix.len());
-        let (mut low, mut high) = (0, self.count());
-        let mut start_of_low = 0;
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let start =
-                if middle == low { start_of_low } else { self.offset(self.layout.key_ends, middle - 1) };
-            let end = self.offset(self.layout.key_ends, middle);
-            let order = first_word(keys, start, end).cmp(&wanted).then_with(|| keys[start..end].cmp(suffix));
-            match order {
-                Ordering::Less => {
-                    low = middle + 1;
-                    start_of_low = end;
-                }
-                Ordering::Equal => return Ok(middle),
-                Ordering::Greater => high = middle,
-            }
-        }
-        Err(low)
+        if self.layout.wide { self.search_suffix::<4>(suffix) } else { self.search_suffix::<2>(suffix) }
     }
 
     /// The index of the first entry whose key is not less than `key`: for an internal node, the child to descend to.
@@ -43,6 +24,62 @@ impl Node {
         match self.search(key) {
             Ok(index) | Err(index) => index,
         }
+    }
+
+    /// Searches by the first eight bytes without branches, then among the keys that have them in common.
+    fn search_suffix<const WIDTH: usize>(&self, suffix: &[u8]) -> Result<usize, usize> {
+        let (layout, count) = (&self.layout, self.count());
+        let ends = &self.bytes[layout.key_ends..layout.key_ends + count * WIDTH];
+        let keys = &self.bytes[layout.keys..];
+        let wanted = first_word(suffix, 0, suffix.len());
+        let key = |index: usize| {
+            let start = if index == 0 { 0 } else { end_at::<WIDTH>(ends, index - 1) };
+            (start, end_at::<WIDTH>(ends, index))
+        };
+        let word = |index: usize| {
+            let (start, end) = key(index);
+            first_word(keys, start, end)
+        };
+        let (mut low, mut left) = (0, count);
+        while left > 0 {
+            let half = left / 2;
+            let below = word(low + half) < wanted;
+            low = if below { low + half + 1 } else { low };
+            left = if below { left - half - 1 } else { half };
+        }
+        let order = |index: usize| {
+            let (start, end) = key(index);
+            keys[start..end].cmp(suffix)
+        };
+        let (mut left, first) = (count - low, low);
+        while left > 0 {
+            // The first key with the word is most often the only one: it is looked at before the middle.
+            let probe = if low == first { 0 } else { left / 2 };
+            if word(low + probe) != wanted {
+                left = probe;
+                continue;
+            }
+            match order(low + probe) {
+                Ordering::Less => {
+                    low += probe + 1;
+                    left -= probe + 1;
+                }
+                Ordering::Equal => return Ok(low + probe),
+                Ordering::Greater => left = probe,
+            }
+        }
+        Err(low)
+    }
+}
+
+/// Entry `index` of a table of offsets.
+#[inline]
+fn end_at<const WIDTH: usize>(ends: &[u8], index: usize) -> usize {
+    let at = index * WIDTH;
+    if WIDTH == 2 {
+        usize::from(u16::from_le_bytes([ends[at], ends[at + 1]]))
+    } else {
+        u32::from_le_bytes([ends[at], ends[at + 1], ends[at + 2], ends[at + 3]]) as usize
     }
 }
 

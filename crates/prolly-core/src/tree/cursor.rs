@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Tree, read_value};
-use crate::{Link, Node, Result, ValueRef};
+use crate::{Link, Node, Result, ValueRef, node::Slot};
 
 /// A position on an entry of a tree, or on none.
 ///
@@ -13,7 +13,7 @@ pub struct Cursor {
     /// Internal nodes from the root down, with the child each was left by.
     path: Vec<(Arc<Node>, usize)>,
     leaf: Arc<Node>,
-    index: usize,
+    slot: Slot,
     /// The key at the position; its first `prefix_len` bytes are the prefix of the leaf.
     key: Vec<u8>,
     on_entry: bool,
@@ -22,7 +22,7 @@ pub struct Cursor {
 impl Cursor {
     pub(super) fn new(tree: Tree) -> Self {
         let leaf = Arc::clone(&tree.root);
-        Self { tree, path: Vec::new(), leaf, index: 0, key: Vec::new(), on_entry: false }
+        Self { tree, path: Vec::new(), leaf, slot: Slot::default(), key: Vec::new(), on_entry: false }
     }
 
     /// The key at the position, `None` when the cursor is on no entry.
@@ -33,17 +33,17 @@ impl Cursor {
     /// Key and value at the position, `None` when the cursor is on no entry.
     #[inline]
     pub fn entry(&self) -> Option<(&[u8], ValueRef<'_>)> {
-        self.on_entry.then(|| (self.key.as_slice(), self.leaf.value(self.index)))
+        self.on_entry.then(|| (self.key.as_slice(), self.leaf.value_at(&self.slot)))
     }
 
     /// The object that the value at the position links to.
     pub fn link(&self) -> Option<Link> {
-        if self.on_entry { self.leaf.value_link(self.index) } else { None }
+        if self.on_entry { self.leaf.value_link(self.slot.index) } else { None }
     }
 
     /// The tagged form of the value at the position: equal forms mean equal values.
     pub fn tagged(&self) -> Option<&[u8]> {
-        self.on_entry.then(|| self.leaf.tagged_value(self.index))
+        self.on_entry.then(|| self.leaf.tagged_at(&self.slot))
     }
 
     /// Reads the bytes of the plain value at the position, a blob's included.
@@ -107,8 +107,8 @@ impl Cursor {
         if !self.on_entry {
             return Ok(());
         }
-        if self.index + 1 < self.leaf.count() {
-            self.index += 1;
+        if self.slot.index + 1 < self.leaf.count() {
+            self.slot = self.leaf.slot_after(self.slot);
             self.read_suffix();
             return Ok(());
         }
@@ -123,8 +123,8 @@ impl Cursor {
         if !self.on_entry {
             return Ok(());
         }
-        if self.index > 0 {
-            self.index -= 1;
+        if self.slot.index > 0 {
+            self.slot = self.leaf.slot(self.slot.index - 1);
             self.read_suffix();
             return Ok(());
         }
@@ -168,7 +168,7 @@ impl Cursor {
             }
             if node.is_leaf() {
                 self.leaf = node;
-                self.index = index;
+                self.slot = self.leaf.slot(index);
                 self.leaf.read_key(index, &mut self.key);
                 self.on_entry = true;
                 return Ok(());
@@ -182,6 +182,6 @@ impl Cursor {
     #[inline]
     fn read_suffix(&mut self) {
         self.key.truncate(self.leaf.prefix().len());
-        self.key.extend_from_slice(self.leaf.key_suffix(self.index));
+        self.key.extend_from_slice(self.leaf.suffix_at(&self.slot));
     }
 }

@@ -131,15 +131,19 @@ impl Tree {
     /// # Errors
     /// What reading a node reports.
     pub fn find(&self, key: &[u8]) -> Result<Option<Found>> {
-        let mut node = Arc::clone(&self.root);
-        while !node.is_leaf() {
+        let mut below: Option<Arc<Node>> = None;
+        loop {
+            let node = below.as_ref().unwrap_or(&self.root);
+            if node.is_leaf() {
+                let Ok(index) = node.search(key) else { return Ok(None) };
+                return Ok(Some(Found { leaf: Arc::clone(node), index }));
+            }
             let index = node.lower_bound(key);
             if index == node.count() {
                 return Ok(None);
             }
-            node = self.load_child(&node, index)?;
+            below = Some(self.load_child(node, index)?);
         }
-        Ok(node.search(key).ok().map(|index| Found { leaf: node, index }))
     }
 
     /// Reads the bytes of a plain value, a blob's included.
