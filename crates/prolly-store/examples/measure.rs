@@ -94,7 +94,7 @@ fn size(dir: &Path, keys: u64) {
             );
         };
         show("after one commit");
-        let commits = if name == "file" { 1 } else { 1_000 };
+        let commits = if name == "file" { 50 } else { 1_000 };
         let start = Instant::now();
         for _ in 0..commits {
             for _ in 0..10 {

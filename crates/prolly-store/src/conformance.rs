@@ -15,6 +15,7 @@ use prolly_core::Hash;
 
 use crate::{Backend, Expected, RefEdit};
 
+#[cfg(test)]
 pub(crate) use objects::leaf_bytes;
 pub use objects::*;
 pub use races::*;

@@ -1,7 +1,8 @@
 //! Where prolly trees live: stores of objects and refs, and what makes reading and writing them cheap.
 //!
 //! A [`Backend`] keeps immutable objects by address and named refs, and has one way to write: a [`Transaction`], which
-//! publishes any number of objects together with edits of refs, durably and all or nothing. [`MemoryStore`] is one.
+//! publishes any number of objects together with edits of refs, durably and all or nothing. There are three:
+//! [`MemoryStore`], [`FileStore`] and [`RedbStore`]; all run the same suite of tests, the module `conformance`.
 //! [`CachedReader`] reads decoded, verified nodes from a backend through a bounded [`NodeCache`]; a [`SpillBuffer`]
 //! holds the objects that an edit makes, in bounded memory, until they are published.
 

@@ -70,6 +70,9 @@ impl Default for RedbOptions {
 /// cost a second fsync per commit and five system calls per read; letting go costs a millisecond, and only when two
 /// processes really alternate.) An idle process also lets go after a second, so that a crash finds the file closed.
 ///
+/// While another process has a transaction open, reading waits too, and is [`Error::Busy`] after the time in
+/// [`RedbOptions`].
+///
 /// After a crash with the database open, redb verifies it when it is next opened: about 4 s per GB.
 pub struct RedbStore {
     lease: Arc<Lease>,

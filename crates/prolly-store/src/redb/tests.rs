@@ -207,7 +207,9 @@ mod opening {
         assert!(contents.read(&contents.file, "undamaged"));
         for cut in [0, 1, 8, 9, 100, 319, 320, 4095, 4096, 4097, len / 2, len - 4096, len - 1] {
             let context = format!("cut to {cut} of {len}");
-            assert!(!contents.read(&contents.file[..cut], &context), "{context}: nobody noticed");
+            let well = contents.read(&contents.file[..cut], &context);
+            // The last page may be one that is not in use.
+            assert!(!well || cut >= len - 4096, "{context}: nobody noticed");
         }
     }
 
@@ -288,20 +290,23 @@ mod processes {
     }
 
     #[test]
-    fn an_idle_process_lets_go_and_a_held_store_is_busy() {
+    fn a_process_that_never_rests_lets_go_and_a_held_store_is_busy() {
         let directory = Directory::new();
         let dir = directory.0.path();
-        // This handle stays open, and would keep any process out that it did not yield to.
-        let store = RedbStore::open(dir).unwrap();
+        let options = RedbOptions { busy_timeout: Duration::from_millis(100), ..RedbOptions::default() };
+        let store = RedbStore::open_with(dir, options.clone()).unwrap();
         increment(&store, "number", 1);
         let mut child = spawn(dir, "hold");
         let start = Instant::now();
+        // Reading on and on keeps the database in use, and would keep any process out that it was not yielded to.
         while !dir.join("held").exists() {
             assert!(start.elapsed() < Duration::from_secs(15), "the other process never got the store");
-            std::thread::sleep(Duration::from_millis(5));
+            match store.read_ref("number") {
+                Ok(number) => assert!(number.is_some()),
+                Err(error) => assert!(matches!(error, Error::Busy { .. }), "{error}"),
+            }
         }
         drop(store);
-        let options = RedbOptions { busy_timeout: Duration::from_millis(100), ..RedbOptions::default() };
         let error = RedbStore::open_with(dir, options).unwrap_err();
         assert!(matches!(&error, Error::Busy { path, .. } if path.starts_with(dir)), "{error}");
         child.kill().unwrap();
