@@ -16,7 +16,13 @@ impl Node {
             None if key < prefix => return Err(0),
             None => return Err(self.count()),
         };
-        if self.layout.wide { self.search_suffix::<4>(suffix) } else { self.search_suffix::<2>(suffix) }
+        let ends = &self.bytes[self.layout.key_ends..];
+        let bytes = &self.bytes[self.layout.keys..];
+        if self.layout.wide {
+            Column { ends: &ends.as_chunks::<4>().0[..self.count()], bytes }.search(suffix)
+        } else {
+            Column { ends: &ends.as_chunks::<2>().0[..self.count()], bytes }.search(suffix)
+        }
     }
 
     /// The index of the first entry whose key is not less than `key`: for an internal node, the child to descend to.
@@ -25,41 +31,55 @@ impl Node {
             Ok(index) | Err(index) => index,
         }
     }
+}
 
-    /// Searches by the first eight bytes without branches, then among the keys that have them in common.
-    fn search_suffix<const WIDTH: usize>(&self, suffix: &[u8]) -> Result<usize, usize> {
-        let (layout, count) = (&self.layout, self.count());
-        let ends = &self.bytes[layout.key_ends..layout.key_ends + count * WIDTH];
-        let keys = &self.bytes[layout.keys..];
+/// An entry of a table of offsets.
+trait Offset: Copy {
+    fn get(self) -> usize;
+}
+
+impl Offset for [u8; 2] {
+    #[inline]
+    fn get(self) -> usize {
+        usize::from(u16::from_le_bytes(self))
+    }
+}
+
+impl Offset for [u8; 4] {
+    #[inline]
+    fn get(self) -> usize {
+        u32::from_le_bytes(self) as usize
+    }
+}
+
+/// The keys of a node, without their common prefix.
+struct Column<'a, O> {
+    /// Where each key ends.
+    ends: &'a [O],
+    /// The keys, and whatever follows them.
+    bytes: &'a [u8],
+}
+
+impl<O: Offset> Column<'_, O> {
+    /// Searches by the first eight bytes, without branches, then among the keys that have them in common.
+    fn search(&self, suffix: &[u8]) -> Result<usize, usize> {
         let wanted = first_word(suffix, 0, suffix.len());
-        let key = |index: usize| {
-            let start = if index == 0 { 0 } else { end_at::<WIDTH>(ends, index - 1) };
-            (start, end_at::<WIDTH>(ends, index))
-        };
-        let word = |index: usize| {
-            let (start, end) = key(index);
-            first_word(keys, start, end)
-        };
-        let (mut low, mut left) = (0, count);
+        let (mut low, mut left) = (0, self.ends.len());
         while left > 0 {
             let half = left / 2;
-            let below = word(low + half) < wanted;
+            let below = self.word(low + half) < wanted;
             low = if below { low + half + 1 } else { low };
             left = if below { left - half - 1 } else { half };
         }
-        let order = |index: usize| {
-            let (start, end) = key(index);
-            keys[start..end].cmp(suffix)
-        };
-        let (mut left, first) = (count - low, low);
+        let (first, mut left) = (low, self.ends.len() - low);
         while left > 0 {
             // The first key with the word is most often the only one: it is looked at before the middle.
             let probe = if low == first { 0 } else { left / 2 };
-            if word(low + probe) != wanted {
-                left = probe;
-                continue;
-            }
-            match order(low + probe) {
+            let (start, end) = self.range(low + probe);
+            let order = first_word(self.bytes, start, end)
+                .cmp(&wanted)
+                .then_with(|| self.bytes[start..end].cmp(suffix));
+            match order {
                 Ordering::Less => {
                     low += probe + 1;
                     left -= probe + 1;
@@ -70,16 +90,17 @@ impl Node {
         }
         Err(low)
     }
-}
 
-/// Entry `index` of a table of offsets.
-#[inline]
-fn end_at<const WIDTH: usize>(ends: &[u8], index: usize) -> usize {
-    let at = index * WIDTH;
-    if WIDTH == 2 {
-        usize::from(u16::from_le_bytes([ends[at], ends[at + 1]]))
-    } else {
-        u32::from_le_bytes([ends[at], ends[at + 1], ends[at + 2], ends[at + 3]]) as usize
+    #[inline]
+    fn word(&self, index: usize) -> u64 {
+        let (start, end) = self.range(index);
+        first_word(self.bytes, start, end)
+    }
+
+    #[inline]
+    fn range(&self, index: usize) -> (usize, usize) {
+        let start = if index == 0 { 0 } else { self.ends[index - 1].get() };
+        (start, self.ends[index].get())
     }
 }
 
@@ -87,9 +108,9 @@ fn end_at<const WIDTH: usize>(ends: &[u8], index: usize) -> usize {
 #[inline]
 fn first_word(bytes: &[u8], start: usize, end: usize) -> u64 {
     let len = end - start;
-    if let Some(word) = bytes.get(start..start + 8) {
-        let word = u64::from_be_bytes(word.try_into().expect("eight bytes"));
-        if len >= 8 { word } else { word & !(u64::MAX >> (8 * len)) }
+    if let Some(word) = bytes.get(start..).and_then(<[u8]>::first_chunk::<8>) {
+        let unused = u64::MAX.checked_shr(8 * len.min(8) as u32).unwrap_or(0);
+        u64::from_be_bytes(*word) & !unused
     } else {
         let mut word = [0; 8];
         word.iter_mut().zip(&bytes[start..end]).for_each(|(to, from)| *to = *from);
