@@ -105,11 +105,13 @@ impl Transaction for MemoryTransaction<'_> {
         Ok(())
     }
 
-    fn commit(mut self: Box<Self>, edits: &[RefEdit]) -> Result<()> {
+    fn commit(self: Box<Self>, edits: &[RefEdit]) -> Result<()> {
         check_edits(edits)?;
-        self.store.write(|contents| {
+        let Self { store, objects, _writer } = *self;
+        store.write(|contents| {
             apply_edits(&mut contents.refs, edits)?;
-            contents.objects.append(&mut self.objects);
+            // One by one: `append` would rebuild the whole map, at the cost of everything that is stored.
+            contents.objects.extend(objects);
             Ok(())
         })
     }
