@@ -91,6 +91,7 @@ impl Diff {
                     Ordering::Less => break (Some(a), None),
                     Ordering::Greater => break (None, Some(b)),
                     Ordering::Equal if a.tagged() == b.tagged() => {
+                        pass_equal(&mut self.left, &mut self.right);
                         self.left.skip();
                         self.right.skip();
                     }
@@ -109,6 +110,26 @@ impl Diff {
         }
         Ok(Some(Difference { key: &self.key, left, right }))
     }
+}
+
+/// Moves to the last of the equal entries that follow in two leaves whose keys begin alike. Most entries of a diff are
+/// passed here, in place.
+fn pass_equal(left: &mut Walk, right: &mut Walk) {
+    let (Some((a, a_index)), Some((b, b_index))) = (left.path.last_mut(), right.path.last_mut()) else {
+        return;
+    };
+    if a.prefix() != b.prefix() {
+        return;
+    }
+    let (mut in_a, mut in_b) = (a.slot(*a_index), b.slot(*b_index));
+    for _ in 1..(a.count() - *a_index).min(b.count() - *b_index) {
+        let (next_a, next_b) = (a.slot_after(in_a), b.slot_after(in_b));
+        if a.suffix_at(&next_a) != b.suffix_at(&next_b) || a.tagged_at(&next_a) != b.tagged_at(&next_b) {
+            break;
+        }
+        (in_a, in_b) = (next_a, next_b);
+    }
+    (*a_index, *b_index) = (in_a.index, in_b.index);
 }
 
 fn compare_keys(a: &Found, b: &Found) -> Ordering {
