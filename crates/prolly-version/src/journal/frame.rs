@@ -7,8 +7,8 @@
 //! 24  payload
 //! ```
 //!
-//! **Invariant:** a file cut anywhere, or filled up with zeros, reads as the frames that are whole. Anything else that
-//! does not check is damage, unless it is the payload of the very last frame (which a crash may have left half written).
+//! **Invariant:** a file cut anywhere, and perhaps filled up with zeros, reads as the frames that are whole. Anything else
+//! that does not check is damage: what a crash leaves half written has nothing but zeros behind it.
 
 use std::{
     fs::File,
@@ -65,10 +65,11 @@ impl FrameReader {
         let (len, checks) = header.split_first_chunk::<4>().expect("a header is longer");
         let (len_check, payload_check) = checks.split_at(4);
         if check::<4>(self.offset, len) != *len_check {
-            if header == [0; HEADER_BYTES] && self.rest_is_zero()? {
-                return Ok(None);
-            }
-            return Err(self.damaged("the length of an entry is damaged"));
+            return if self.rest_is_zero()? {
+                Ok(None)
+            } else {
+                Err(self.damaged("the length of an entry is damaged"))
+            };
         }
         let len = u64::from(u32::from_le_bytes(*len));
         let end = HEADER_BYTES as u64 + len;
@@ -78,7 +79,7 @@ impl FrameReader {
         let mut payload = vec![0; usize::try_from(len).map_err(|_| self.damaged("an entry is too long"))?];
         self.read_exact(&mut payload)?;
         if check::<16>(self.offset, &payload) != *payload_check {
-            return if end == rest { Ok(None) } else { Err(self.damaged("an entry is damaged")) };
+            return if self.rest_is_zero()? { Ok(None) } else { Err(self.damaged("an entry is damaged")) };
         }
         self.offset += end;
         Ok(Some(payload))
@@ -89,6 +90,7 @@ impl FrameReader {
         Error::DamagedJournal { path: self.path.clone(), offset: self.offset, reason: reason.into() }
     }
 
+    /// Whether nothing but zeros follows what has been read.
     fn rest_is_zero(&mut self) -> Result<bool> {
         let mut chunk = [0; 4096];
         loop {

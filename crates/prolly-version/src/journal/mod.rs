@@ -10,6 +10,8 @@
 mod frame;
 mod op;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs::{File, OpenOptions},
@@ -95,9 +97,7 @@ impl Journal {
         if self.frame.len() == HEADER_BYTES {
             return Ok(());
         }
-        if self.process != std::process::id() {
-            return Err(Error::Forked { path: self.path.clone() });
-        }
+        self.check_process()?;
         if let Err(source) = self.write_out() {
             self.torn = true;
             return Err(Error::io("write", &self.path, source));
@@ -106,6 +106,13 @@ impl Journal {
         self.frame.shrink_to(4 * FLUSH_BYTES);
         self.last_flush = Some(Instant::now());
         Ok(())
+    }
+
+    fn check_process(&self) -> Result<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(Error::Forked { path: self.path.clone() })
     }
 
     fn write_out(&mut self) -> io::Result<()> {
@@ -225,6 +232,12 @@ impl Journal {
 fn read_begin(path: &Path) -> Result<Option<Begin>> {
     let mut reader = FrameReader::open(path)?;
     let Some(payload) = reader.next()? else { return Ok(None) };
+    if let Some(&found) = payload.first()
+        && found > op::VERSION
+    {
+        let what = format!("the staging journal {}", path.display());
+        return Err(Error::NewerFormat { what, found, supported: op::VERSION });
+    }
     Begin::read(&payload).map(Some).map_err(|reason| Error::DamagedJournal {
         path: path.to_owned(),
         offset: 0,

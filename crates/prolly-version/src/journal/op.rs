@@ -17,7 +17,7 @@ use prolly_core::{Hash, TreeConfig};
 
 use crate::{CommitId, Head, TreeKey, TreeKind};
 
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 const HEAD_BRANCH: u8 = 0;
 const HEAD_DETACHED: u8 = 1;
 const OP_TREE: u8 = 1;

@@ -79,7 +79,12 @@ impl Store {
         }
         let id = self.core().graph.read_ref(&full_name)?;
         let id = id.ok_or_else(|| Error::UnknownBranch { name: name.to_owned() })?;
+        let head = Head::Branch(full_name.clone());
         self.core().delete_ref(full_name, id)?;
+        if self.core().graph.head()? == head {
+            // Another process left HEAD there; the next one to open the store has to stand somewhere.
+            self.core().graph.set_head(&self.head())?;
+        }
         Ok(id)
     }
 
@@ -238,6 +243,7 @@ impl Core {
         id: CommitId,
         discard: bool,
     ) -> Result<std::result::Result<(), Vec<KeyInTree>>> {
+        self.check_process()?;
         let (_, catalog) = self.commit_and_catalog(&id)?;
         let (old, carried) = {
             let mut state = self.write();

@@ -91,6 +91,7 @@ impl Core {
         message: &str,
         author: Option<&Identity>,
     ) -> Result<CommitDraft> {
+        self.check_process()?;
         let committer = self.sign(&parents)?;
         let author = match author {
             Some(author) => {
@@ -168,6 +169,7 @@ impl Core {
         catalog: Catalog,
         staged: Vec<Staged>,
     ) -> Result<()> {
+        self.check_process()?;
         let begin = Begin { head: head.clone(), base };
         if staged.is_empty() {
             editor.reset(begin);

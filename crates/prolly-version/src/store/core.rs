@@ -17,10 +17,14 @@ use prolly_store::NodeCache;
 
 use super::{BackendKind, Identity, Options, nodes::StagedNodes, state::State};
 use crate::{
-    Catalog, Commit, CommitGraph, CommitId, Error, MergeDrivers, Result, Signature, TreeKey,
+    Catalog, Commit, CommitGraph, CommitId, Error, Expected, MergeDrivers, RefEdit, Result, Signature,
+    TreeKey,
     journal::{Begin, Journal, Op, Slot},
     revision::read_commit,
 };
+
+/// Refs that keep for a moment what no branch names.
+const KEEP_PREFIX: &str = "refs/prolly/keep/";
 
 pub(crate) struct Core {
     pub(crate) graph: Arc<dyn CommitGraph>,
@@ -33,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) is_merging: AtomicBool,
     pub(crate) merging_thread: Mutex<Option<ThreadId>>,
     pub(crate) state: RwLock<State>,
+    /// The process that opened it.
+    pub(crate) process: u32,
 }
 
 /// The right to change the working state, and the journal of the changes.
@@ -86,6 +92,28 @@ impl Core {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses to move what a process opened of which this one is a fork: both would use one journal.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(Error::Forked { path: self.path.clone().unwrap_or_default() })
+    }
+
+    /// Keeps a commit from being swept while `work` runs.
+    pub(crate) fn keeping<T>(&self, id: CommitId, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let edit = |expected, new| RefEdit {
+            name: format!("{KEEP_PREFIX}{}-{id}", std::process::id()),
+            expected,
+            new,
+            log: String::new(),
+        };
+        self.graph.update_refs(&[edit(Expected::Absent, Some(id))])?;
+        let done = work();
+        self.graph.update_refs(&[edit(Expected::Commit(id), None)])?;
+        done
     }
 
     /// How trees are merged.

@@ -161,6 +161,7 @@ impl Store {
     pub fn reset(&self, revision: &str, mode: ResetMode) -> Result<CommitId> {
         let core = self.core();
         let mut editor = core.edit()?;
+        core.check_process()?;
         let to = self.resolve(revision)?;
         let (_, catalog) = core.commit_and_catalog(&to)?;
         let (head, base, staged) = {

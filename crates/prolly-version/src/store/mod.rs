@@ -30,8 +30,8 @@ pub use snapshot::Snapshot;
 pub use status::{ChangeKind, StagedChange, Status};
 
 use crate::{
-    Catalog, Commit, CommitGraph, CommitId, GcReport, Log, Result, StrandedJournal, journal,
-    revision::read_commit,
+    Catalog, Commit, CommitGraph, CommitId, GcReport, Head, Log, Result, StrandedJournal, journal,
+    revision::{head_commit, read_commit},
 };
 
 /// A handle on a store. Cloning it is cheap; clones, and handles on the same directory in one process, share the working
@@ -109,13 +109,27 @@ impl Store {
         Log::new(Arc::clone(self.graph()), &[id])
     }
 
-    /// Removes what no ref and no HEAD reaches, and packs what is left. What is staged here stays.
+    /// Removes what no ref and no HEAD reaches, and packs what is left. What this handle stands on and what is staged here
+    /// stay; another process that stands on a commit which nothing names loses it.
     ///
     /// # Errors
     /// When something reachable is damaged, or the store fails; nothing is removed then.
     pub fn collect_garbage(&self) -> Result<GcReport> {
-        let _editor = self.core().edit()?;
-        self.graph().collect_garbage()
+        let core = self.core();
+        let _editor = core.edit()?;
+        let (head, base) = {
+            let state = core.read();
+            (state.head.clone(), state.base)
+        };
+        match base {
+            // Another handle may have moved the branch or HEAD away from where this one stands.
+            Some(base)
+                if head_commit(&*core.graph, &head)? != Some(base) || matches!(head, Head::Detached(_)) =>
+            {
+                core.keeping(base, || core.graph.collect_garbage())
+            }
+            _ => core.graph.collect_garbage(),
+        }
     }
 
     /// Writes the staging journal out and waits until it is on the disk.
@@ -131,11 +145,8 @@ impl Store {
     /// # Errors
     /// The first one of [`Store::flush`], after all were tried.
     pub fn flush_all() -> Result<()> {
-        let registry = registry::lock();
-        let cores = registry.all();
-        let flushed = cores.iter().map(|core| core.edit()?.sync()).fold(Ok(()), Result::and);
-        drop(cores);
-        flushed
+        let stores: Vec<_> = registry::lock().all().into_iter().map(Self::from_core).collect();
+        stores.iter().map(Self::flush).fold(Ok(()), Result::and)
     }
 
     /// Staging journals of processes that ended, which were not taken over: they are based on another branch, or several

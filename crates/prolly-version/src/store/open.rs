@@ -118,6 +118,7 @@ impl Core {
             is_merging: AtomicBool::new(false),
             merging_thread: Mutex::default(),
             state,
+            process: std::process::id(),
         });
         core.enter()?;
         core.check_options(&core.options)?;

@@ -6,6 +6,7 @@ mod graph;
 mod journal;
 mod merge;
 mod model;
+mod process;
 mod revision;
 mod store;
 mod support;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use prolly_core::TreeConfig;
 use prolly_version::{
-    BackendKind, ChangeKind, Error, Head, Identity, KeyInTree, Options, Store, TreeKey, TreeKind,
+    BackendKind, ChangeKind, Error, Head, Identity, KeyInTree, Options, ResetMode, Store, TreeKey, TreeKind,
 };
 
 use crate::support::{Shared, entries, options, status};
@@ -351,6 +351,34 @@ fn a_branch_that_was_deleted_meanwhile_is_not_made_again() {
     assert_eq!(get(&other, "k").as_deref(), Some("v"));
     other.checkout("main", false).unwrap();
     other.commit("kept").unwrap();
+}
+
+#[test]
+fn garbage_collection_keeps_where_this_handle_stands() {
+    let shared = Shared::new();
+    let (one, other) = (shared.open(), shared.open());
+    put(&one, "k", "v");
+    let id = one.commit("k").unwrap();
+    one.checkout(&id.to_string(), false).unwrap();
+    other.refresh().unwrap();
+    other.reset("HEAD~1", ResetMode::Hard).unwrap();
+    other.checkout("main", false).unwrap();
+    put(&one, "staged", "x");
+    one.collect_garbage().unwrap();
+    assert_eq!(one.at("HEAD").unwrap().get(&map(), b"k").unwrap().as_deref(), Some(&b"v"[..]));
+    assert!(one.graph().refs("refs/prolly/").unwrap().is_empty());
+    one.commit("staged").unwrap();
+}
+
+#[test]
+fn deleting_the_branch_that_another_process_left_head_on_moves_head() {
+    let shared = Shared::new();
+    let one = shared.open();
+    let other = shared.open();
+    other.create_branch("topic").unwrap();
+    drop(other);
+    one.delete_branch("topic").unwrap();
+    assert_eq!(shared.open().current_branch().as_deref(), Some("main"));
 }
 
 #[test]
