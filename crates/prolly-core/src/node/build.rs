@@ -137,6 +137,8 @@ impl NodeBuilder {
             value_ends: key_ends + width * count,
             keys,
             values: keys + keys_len,
+            key_stride: 0,
+            value_stride: 0,
         };
 
         let mut out = Vec::with_capacity(layout.values + values_len);

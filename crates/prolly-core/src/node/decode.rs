@@ -130,6 +130,8 @@ fn read_layout(bytes: &[u8]) -> Result<Layout> {
         value_ends: key_ends + width as usize * count,
         keys,
         values: bytes.len() - values_len,
+        key_stride: 0,
+        value_stride: 0,
     })
 }
 

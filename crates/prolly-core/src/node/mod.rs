@@ -60,6 +60,9 @@ struct Layout {
     value_ends: usize,
     keys: usize,
     values: usize,
+    /// The length that all key suffixes have in common, or all values: no offset need be read then. 0 where they differ.
+    key_stride: usize,
+    value_stride: usize,
 }
 
 /// Where an entry of a leaf is in its bytes.
@@ -157,8 +160,8 @@ impl Node {
     #[inline]
     pub fn tagged_value(&self, index: usize) -> &[u8] {
         assert!(self.is_leaf(), "an internal node has no values");
-        let start = if index == 0 { 0 } else { self.offset(self.layout.value_ends, index - 1) };
-        let end = self.offset(self.layout.value_ends, index);
+        let start = if index == 0 { 0 } else { self.value_end(index - 1) };
+        let end = self.value_end(index);
         &self.bytes[self.layout.values + start..self.layout.values + end]
     }
 
@@ -276,11 +279,10 @@ impl Node {
     /// Where entry `index` of a leaf is.
     pub(crate) fn slot(&self, index: usize) -> Slot {
         let Some(before) = index.checked_sub(1) else { return self.first_slot() };
-        let end = |table: usize| self.offset(table, before);
         self.slot_after(Slot {
             index: before,
-            key: (0, self.layout.keys + end(self.layout.key_ends)),
-            value: (0, self.layout.values + end(self.layout.value_ends)),
+            key: (0, self.layout.keys + self.key_end(before)),
+            value: (0, self.layout.values + self.value_end(before)),
         })
     }
 
@@ -288,8 +290,8 @@ impl Node {
     #[inline]
     pub(crate) fn slot_after(&self, slot: Slot) -> Slot {
         let index = slot.index.wrapping_add(1);
-        let key_end = self.layout.keys + self.offset(self.layout.key_ends, index);
-        let value_end = self.layout.values + self.offset(self.layout.value_ends, index);
+        let key_end = self.layout.keys + self.key_end(index);
+        let value_end = self.layout.values + self.value_end(index);
         Slot { index, key: (slot.key.1, key_end), value: (slot.value.1, value_end) }
     }
 
@@ -313,9 +315,34 @@ impl Node {
 
     #[inline]
     fn key_range(&self, index: usize) -> (usize, usize) {
-        let start = if index == 0 { 0 } else { self.offset(self.layout.key_ends, index - 1) };
-        let end = self.offset(self.layout.key_ends, index);
+        let start = if index == 0 { 0 } else { self.key_end(index - 1) };
+        let end = self.key_end(index);
         (self.layout.keys + start, self.layout.keys + end)
+    }
+
+    /// Where key `index` ends in the column of keys.
+    #[inline]
+    fn key_end(&self, index: usize) -> usize {
+        match self.layout.key_stride {
+            0 => self.offset(self.layout.key_ends, index),
+            stride => (index + 1) * stride,
+        }
+    }
+
+    /// Where value `index` of a leaf ends in the column of values.
+    #[inline]
+    fn value_end(&self, index: usize) -> usize {
+        match self.layout.value_stride {
+            0 => self.offset(self.layout.value_ends, index),
+            stride => (index + 1) * stride,
+        }
+    }
+
+    /// The length that all entries of a column have in common, 0 where they differ.
+    fn stride(&self, table: usize) -> usize {
+        let first = if self.layout.count == 0 { 0 } else { self.offset(table, 0) };
+        let regular = (1..self.layout.count).all(|index| self.offset(table, index) == (index + 1) * first);
+        if regular { first } else { 0 }
     }
 
     /// Entry `index` of the offset table that begins at `table`.
@@ -343,6 +370,10 @@ impl Node {
         };
         if !node.is_leaf() {
             node.len = (0..layout.count).map(|index| node.child_len(index)).fold(0, u64::saturating_add);
+        }
+        node.layout.key_stride = node.stride(layout.key_ends);
+        if node.is_leaf() {
+            node.layout.value_stride = node.stride(layout.value_ends);
         }
         node.hash = Commitment::of(&node).root();
         node

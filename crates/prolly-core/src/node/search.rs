@@ -16,12 +16,17 @@ impl Node {
             None if key < prefix => return Err(0),
             None => return Err(self.count()),
         };
-        let ends = &self.bytes[self.layout.key_ends..];
-        let bytes = &self.bytes[self.layout.keys..];
-        if self.layout.wide {
-            Column { ends: &ends.as_chunks::<4>().0[..self.count()], bytes }.search(suffix)
+        let (count, stride) = (self.count(), self.layout.key_stride);
+        let table = &self.bytes[self.layout.key_ends..];
+        let keys = &self.bytes[self.layout.keys..];
+        if stride > 0 {
+            search_column(keys, |index| (index + 1) * stride, count, suffix)
+        } else if self.layout.wide {
+            let ends = &table.as_chunks::<4>().0[..count];
+            search_column(keys, |index| u32::from_le_bytes(ends[index]) as usize, count, suffix)
         } else {
-            Column { ends: &ends.as_chunks::<2>().0[..self.count()], bytes }.search(suffix)
+            let ends = &table.as_chunks::<2>().0[..count];
+            search_column(keys, |index| usize::from(u16::from_le_bytes(ends[index])), count, suffix)
         }
     }
 
@@ -33,75 +38,43 @@ impl Node {
     }
 }
 
-/// An entry of a table of offsets.
-trait Offset: Copy {
-    fn get(self) -> usize;
-}
-
-impl Offset for [u8; 2] {
-    #[inline]
-    fn get(self) -> usize {
-        usize::from(u16::from_le_bytes(self))
+/// Searches ascending keys that lie one after another at the beginning of `bytes`, key `index` up to `end(index)`: by
+/// their first eight bytes, without branches, then among the keys that have them in common.
+#[inline]
+fn search_column(
+    bytes: &[u8],
+    end: impl Fn(usize) -> usize,
+    count: usize,
+    wanted: &[u8],
+) -> Result<usize, usize> {
+    let range = |index: usize| (if index == 0 { 0 } else { end(index - 1) }, end(index));
+    let word = |index: usize| {
+        let (start, end) = range(index);
+        first_word(bytes, start, end)
+    };
+    let wanted_word = first_word(wanted, 0, wanted.len());
+    let (mut low, mut left) = (0, count);
+    while left > 0 {
+        let half = left / 2;
+        let below = word(low + half) < wanted_word;
+        low = if below { low + half + 1 } else { low };
+        left = if below { left - half - 1 } else { half };
     }
-}
-
-impl Offset for [u8; 4] {
-    #[inline]
-    fn get(self) -> usize {
-        u32::from_le_bytes(self) as usize
-    }
-}
-
-/// The keys of a node, without their common prefix.
-struct Column<'a, O> {
-    /// Where each key ends.
-    ends: &'a [O],
-    /// The keys, and whatever follows them.
-    bytes: &'a [u8],
-}
-
-impl<O: Offset> Column<'_, O> {
-    /// Searches by the first eight bytes, without branches, then among the keys that have them in common.
-    fn search(&self, suffix: &[u8]) -> Result<usize, usize> {
-        let wanted = first_word(suffix, 0, suffix.len());
-        let (mut low, mut left) = (0, self.ends.len());
-        while left > 0 {
-            let half = left / 2;
-            let below = self.word(low + half) < wanted;
-            low = if below { low + half + 1 } else { low };
-            left = if below { left - half - 1 } else { half };
-        }
-        let (first, mut left) = (low, self.ends.len() - low);
-        while left > 0 {
-            // The first key with the word is most often the only one: it is looked at before the middle.
-            let probe = if low == first { 0 } else { left / 2 };
-            let (start, end) = self.range(low + probe);
-            let order = first_word(self.bytes, start, end)
-                .cmp(&wanted)
-                .then_with(|| self.bytes[start..end].cmp(suffix));
-            match order {
-                Ordering::Less => {
-                    low += probe + 1;
-                    left -= probe + 1;
-                }
-                Ordering::Equal => return Ok(low + probe),
-                Ordering::Greater => left = probe,
+    let (first, mut left) = (low, count - low);
+    while left > 0 {
+        // The first key with the word is most often the only one: it is looked at before the middle.
+        let probe = if low == first { 0 } else { left / 2 };
+        let (start, end) = range(low + probe);
+        match word(low + probe).cmp(&wanted_word).then_with(|| bytes[start..end].cmp(wanted)) {
+            Ordering::Less => {
+                low += probe + 1;
+                left -= probe + 1;
             }
+            Ordering::Equal => return Ok(low + probe),
+            Ordering::Greater => left = probe,
         }
-        Err(low)
     }
-
-    #[inline]
-    fn word(&self, index: usize) -> u64 {
-        let (start, end) = self.range(index);
-        first_word(self.bytes, start, end)
-    }
-
-    #[inline]
-    fn range(&self, index: usize) -> (usize, usize) {
-        let start = if index == 0 { 0 } else { self.ends[index - 1].get() };
-        (start, self.ends[index].get())
-    }
+    Err(low)
 }
 
 /// The first eight bytes of `bytes[start..end]` as a number that orders as they do, short ones filled up with zeros.
