@@ -144,9 +144,12 @@ pub(super) fn remove_empty_dir(path: &Path) -> Result<bool> {
     Ok(removed)
 }
 
-/// Removes a directory with all it holds.
+/// Removes a directory with all it holds, if it is there.
 pub(super) fn remove_dir_all(path: &Path) -> Result<()> {
-    step("remove", path, || std::fs::remove_dir_all(path))
+    step("remove", path, || match std::fs::remove_dir_all(path) {
+        Err(error) if is_absent(&error) => Ok(()),
+        done => done,
+    })
 }
 
 /// Writes a file and makes its content durable, though not yet its name.
@@ -268,7 +271,6 @@ fn step(action: &'static str, path: &Path, run: impl FnOnce() -> std::io::Result
 
 /// Makes the file system fail, for tests.
 #[cfg(test)]
-#[expect(dead_code, reason = "until the tests that use it are here")]
 pub(super) mod fault {
     use std::cell::Cell;
 

@@ -129,7 +129,7 @@ impl CommitGraph for GitGraph {
         let mut writing = self.write()?;
         let published = self.publish_locked(&mut writing.writer, objects, draft, edit);
         // What a failure may have left behind is cleared away before anything else is written.
-        writing.writer.ready = published.is_ok();
+        writing.writer.ready = published.is_ok() && writing.writer.failure.is_none();
         published
     }
 
@@ -180,7 +180,10 @@ impl GitGraph {
         let lock = StoreLock::acquire(&self.layout.lock())?;
         if !writer.ready {
             self.layout.create_token()?;
-            refs::recover(&self.objects.refs, &self.layout)?;
+        }
+        // Any owner may have died since the last time.
+        refs::recover(&self.objects.refs, &self.layout)?;
+        if !writer.ready {
             pack::remove_stale_keeps(&self.objects.odb.pack_dir())?;
             self.layout.clear_temporary()?;
             self.make_bare()?;

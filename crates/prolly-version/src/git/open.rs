@@ -184,24 +184,29 @@ fn is_git_dir(path: &Path) -> Result<bool> {
     Ok(files::metadata(&path.join("HEAD"))?.is_some() && is_dir("objects")? && is_dir("refs")?)
 }
 
-/// Makes an empty repository in `path/.git`.
+/// Makes an empty repository in `path/.git`, if nobody else does so first: what they make is as good.
 fn init(path: &Path) -> Result<()> {
     files::create_dir_all(path)?;
-    remove_stale_drafts(path)?;
-    let draft = path.join(format!("{DRAFT_PREFIX}{}-{:?}", std::process::id(), std::thread::current().id()));
-    let made = fill_draft(&draft).and_then(|lock| {
-        match files::rename(&draft, &path.join(".git")) {
-            // Another process was faster: what it made is as good.
-            Err(Error::Io { .. }) if is_git_dir(&path.join(".git"))? => files::remove_dir_all(&draft)?,
-            done => done?,
-        }
-        drop(lock);
-        files::sync_dir(path)
-    });
-    if made.is_err() && files::metadata(&draft)?.is_some() {
+    let thread = std::thread::current().id();
+    let draft = path.join(format!("{DRAFT_PREFIX}{}-{thread:?}", std::process::id()));
+    let made = make_from_draft(path, &draft);
+    if made.is_err() {
         files::remove_dir_all(&draft)?;
+        if is_git_dir(&path.join(".git"))? {
+            return Ok(());
+        }
     }
     made
+}
+
+fn make_from_draft(path: &Path, draft: &Path) -> Result<()> {
+    // Its lock is held until the draft is no longer one.
+    let lock = fill_draft(draft)?;
+    files::rename(draft, &path.join(".git"))?;
+    files::sync_dir(path)?;
+    drop(lock);
+    // From here on nobody needs another draft, whether its maker died or not.
+    remove_drafts(path)
 }
 
 fn fill_draft(draft: &Path) -> Result<StoreLock> {
@@ -220,15 +225,15 @@ fn fill_draft(draft: &Path) -> Result<StoreLock> {
     Ok(lock)
 }
 
-/// Removes repositories in the making whose makers died.
-fn remove_stale_drafts(path: &Path) -> Result<()> {
+/// Removes drafts of repositories, but for those that somebody is working at.
+fn remove_drafts(path: &Path) -> Result<()> {
     for (name, kind) in files::list(path)? {
         let draft = path.join(&name);
         if !kind.is_dir() || !name.starts_with(DRAFT_PREFIX) {
             continue;
         }
-        let layout = Layout::new(&draft);
-        if files::metadata(&layout.lock())?.is_none() || StoreLock::try_acquire(&layout.lock())?.is_some() {
+        let lock = Layout::new(&draft).lock();
+        if files::metadata(&lock)?.is_none() || StoreLock::try_acquire(&lock)?.is_some() {
             files::remove_dir_all(&draft)?;
         }
     }

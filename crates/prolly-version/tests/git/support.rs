@@ -9,7 +9,7 @@ use std::{
 
 use prolly_core::{Hash, Link, Node, NodeBuffer, SortedEdits, Tree, TreeConfig, Value};
 use prolly_version::{
-    CommitDraft, CommitGraph, CommitId, Expected, PendingObjects, RefEdit, Result, Signature,
+    CommitDraft, CommitGraph, CommitId, Error, Expected, PendingObjects, RefEdit, Result, Signature,
     git::{GitGraph, GitOptions},
 };
 
@@ -47,10 +47,6 @@ pub(crate) fn signature(seconds: i64) -> Signature {
 /// An edit that needs no blob: `value` is inline.
 pub(crate) fn put(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Edit {
     (key.into(), Some(Value::Inline(value.into())))
-}
-
-pub(crate) fn delete(key: impl Into<Vec<u8>>) -> Edit {
-    (key.into(), None)
 }
 
 /// Random-looking bytes.
@@ -189,4 +185,78 @@ pub(crate) fn files_ending(dir: &Path, end: &str) -> Vec<String> {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(end))
         .collect()
+}
+
+/// Which job a child process has, and where.
+const JOB: &str = "PROLLY_TEST_JOB";
+const PLACE: &str = "PROLLY_TEST_PLACE";
+
+/// A process of its own that does a job on a store.
+pub(crate) fn child(job: &str, place: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "support::in_a_child", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(JOB, job)
+        .env(PLACE, place)
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("GIT_CONFIG_GLOBAL")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null");
+    command
+}
+
+/// Runs a job to its end; returns the lines it printed.
+pub(crate) fn run_child(job: &str, place: &Path, env: &[(&str, &str)]) -> String {
+    let output = child(job, place).envs(env.iter().copied()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{job}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    answers(&text)
+}
+
+/// What a child said, without what the test harness says. The harness does not end its line before the first answer.
+pub(crate) fn answers(text: &str) -> String {
+    text.lines().filter_map(|line| line.split_once("> ")).map(|(_, answer)| format!("{answer}\n")).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "a child has no other way to answer")]
+fn answer(text: &str) {
+    println!("> {text}");
+}
+
+/// The jobs of child processes.
+#[test]
+#[ignore = "only other tests run it, in a process of its own"]
+fn in_a_child() {
+    let place = std::env::var_os(PLACE).expect("another test starts this one");
+    let graph = open(Path::new(&place));
+    match std::env::var(JOB).unwrap().as_str() {
+        "print_identity" => answer(&format!("{:?}", graph.identity().unwrap())),
+        "read_main" => {
+            let tip = graph.read_ref(MAIN).unwrap().unwrap();
+            answer(&format!("{tip} {} {}", contents(&graph, &tip).len(), graph.git_dir().display()));
+        }
+        // Commits until it is killed, and says so each time.
+        "commit_forever" => {
+            for round in 0u64.. {
+                let seed =
+                    noise(u64::from(std::process::id()), 8).iter().fold(round, |a, b| a * 31 + u64::from(*b));
+                let edits =
+                    (0..5).map(|index| put(noise(seed + index, 16), noise(seed + index, 100))).collect();
+                answer(&commit_on(&graph, MAIN, edits, "in a child").unwrap().to_string());
+            }
+        }
+        // Adds its own entries one by one, whoever else moves the branch.
+        "commit_against_others" => {
+            let own = std::process::id();
+            for round in 0..20 {
+                loop {
+                    match commit_on(&graph, MAIN, vec![put(format!("{own} {round}"), "x")], "raced") {
+                        Ok(id) => break answer(&id.to_string()),
+                        Err(Error::RefMoved { .. }) => answer("lost"),
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+        }
+        other => panic!("no such job: {other}"),
+    }
 }

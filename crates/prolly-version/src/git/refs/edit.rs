@@ -63,7 +63,7 @@ struct LockFile {
 
 impl Drop for LockFile {
     fn drop(&mut self) {
-        // A lock file that stays is removed by the next owner of the store's lock.
+        // A lock file that stays is removed by the next who takes the store's lock.
         drop(files::remove(&self.path));
     }
 }
