@@ -111,3 +111,40 @@ pub(crate) fn limits<'a>(
 ) -> (Limit<&'a [u8]>, Limit<&'a [u8]>) {
     (start.map_or(Limit::Unbounded, Limit::Included), end.map_or(Limit::Unbounded, Limit::Excluded))
 }
+
+/// An argument that has two names, so that either may be left out: not the same as None.
+pub(crate) enum Given<T> {
+    LeftOut,
+    Is(T),
+}
+
+impl<T> Given<T> {
+    /// The argument by whichever of its names it was given; `None` when it was not.
+    pub(crate) fn either(self, name: &str, other: Self, other_name: &str) -> PyResult<Option<T>> {
+        match (self, other) {
+            (Self::LeftOut, Self::LeftOut) => Ok(None),
+            (Self::Is(value), Self::LeftOut) | (Self::LeftOut, Self::Is(value)) => Ok(Some(value)),
+            (Self::Is(_), Self::Is(_)) => Err(PyTypeError::new_err(format!(
+                "{name} and {other_name} are the same argument, and both were given"
+            ))),
+        }
+    }
+
+    /// As [`Given::either`], of an argument that is required.
+    pub(crate) fn required(self, name: &str, other: Self, other_name: &str) -> PyResult<T> {
+        self.either(name, other, other_name)?
+            .ok_or_else(|| PyTypeError::new_err(format!("the argument {name} is missing")))
+    }
+}
+
+impl<'a, 'py, T: FromPyObject<'a, 'py>> FromPyObject<'a, 'py> for Given<T> {
+    type Error = T::Error;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> Result<Self, T::Error> {
+        if object.is_instance_of::<PyEllipsis>() {
+            Ok(Self::LeftOut)
+        } else {
+            T::extract(object).map(Self::Is)
+        }
+    }
+}

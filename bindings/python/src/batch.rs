@@ -200,7 +200,7 @@ impl Keys {
     }
 
     /// The keys in the order given.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.keys.iter().map(|key| &self.arena.bytes[key.clone()])
     }
 

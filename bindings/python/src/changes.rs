@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use prolly_core::{Diff, Error, NodeReader, Tree, ValueRef, blob};
 use pyo3::{prelude::*, sync::MutexExt, types::PyDict};
 
-use crate::{args::limits, errors, types};
+use crate::{args::limits, errors::Outcome, types};
 
 /// The first read takes few differences, later ones more.
 const ROWS_FIRST: usize = 16;
@@ -23,10 +23,11 @@ pub(crate) struct Row {
     pub(crate) new: Option<Vec<u8>>,
 }
 
+/// Differences, one at a time.
+type Source = Box<dyn Iterator<Item = Outcome<Row>> + Send>;
+
 struct State {
-    left: Tree,
-    right: Tree,
-    diff: Diff,
+    source: Source,
     rows: std::vec::IntoIter<Row>,
     rows_max: usize,
 }
@@ -43,18 +44,46 @@ impl Changes {
         start: Option<&[u8]>,
         end: Option<&[u8]>,
     ) -> prolly_core::Result<Self> {
-        let diff = left.diff_range::<&[u8]>(&right, limits(start, end))?;
-        let rows = Vec::new().into_iter();
-        Ok(Self(Mutex::new(State { left, right, diff, rows, rows_max: ROWS_FIRST })))
+        let mut diff = left.diff_range::<&[u8]>(&right, limits(start, end))?;
+        let rows = std::iter::from_fn(move || next_row(&mut diff, &left, &right).transpose());
+        Ok(Self::new(rows.map(|row| Ok(row?))))
+    }
+
+    /// Iterates over what differs between two revisions.
+    pub(crate) fn of_revisions(changes: prolly_version::Changes) -> Self {
+        Self::new(changes.map(|change| {
+            let prolly_version::Change { key, old, new } = change?;
+            Ok(Row { key, old, new })
+        }))
+    }
+
+    fn new(rows: impl Iterator<Item = Outcome<Row>> + Send + 'static) -> Self {
+        let source = Box::new(rows);
+        Self(Mutex::new(State { source, rows: Vec::new().into_iter(), rows_max: ROWS_FIRST }))
+    }
+
+    /// All of the differences.
+    pub(crate) fn list(self, py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
+        let mut state = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = Vec::new();
+        loop {
+            py.detach(|| state.fill())?;
+            if state.rows.len() == 0 {
+                return Ok(rows);
+            }
+            for row in state.rows.by_ref() {
+                rows.push(types::kv_diff(py, &row)?);
+            }
+        }
     }
 }
 
 impl State {
-    fn fill(&mut self) -> prolly_core::Result<()> {
+    fn fill(&mut self) -> Outcome<()> {
         let mut rows = Vec::new();
         let mut bytes = 0;
         while rows.len() < self.rows_max && bytes < BYTES_MAX {
-            let Some(row) = next_row(&mut self.diff, &self.left, &self.right)? else { break };
+            let Some(row) = self.source.next().transpose()? else { break };
             bytes +=
                 row.key.len() + row.old.as_ref().map_or(0, Vec::len) + row.new.as_ref().map_or(0, Vec::len);
             rows.push(row);
@@ -92,7 +121,7 @@ impl Changes {
         let mut guard = self.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
         if state.rows.len() == 0 {
-            py.detach(|| state.fill()).map_err(errors::of_tree)?;
+            py.detach(|| state.fill())?;
         }
         state.rows.next().map(|row| types::kv_diff(py, &row)).transpose()
     }

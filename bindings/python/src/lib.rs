@@ -8,9 +8,12 @@ mod batch;
 mod changes;
 mod config;
 mod errors;
+mod log;
+mod place;
 mod proof;
-
 mod scan;
+mod snapshot;
+mod store;
 mod tree;
 mod types;
 
@@ -25,6 +28,8 @@ mod prollytree {
     use crate::{
         config::TreeConfig,
         proof::{proof_num_nodes, proof_root_hash, proof_verify, proof_verify_many, proof_verify_range},
+        snapshot::Snapshot,
+        store::VersionedKvStore,
         tree::ProllyTree,
     };
 
@@ -46,6 +51,7 @@ mod prollytree {
         }
         crate::errors::add_to(module)?;
         crate::types::add_to(module)?;
+        crate::store::flush_at_exit(py)?;
         let mut public = Vec::new();
         for name in module.index()? {
             let name: String = name.extract()?;

@@ -8,7 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use prolly_core::{Range, Tree, ValueRef, blob};
 use pyo3::{IntoPyObjectExt, prelude::*, sync::MutexExt, types::PyBytes};
 
-use crate::{args::limits, errors};
+use crate::{
+    args::{Bytes, limits},
+    errors,
+};
 
 /// The first read takes few entries, later ones more, for those who only want the first.
 const ENTRIES_FIRST: usize = 16;
@@ -142,6 +145,22 @@ impl State {
     }
 }
 
+/// Everything of a tree, in order.
+pub(crate) fn list<'py>(py: Python<'py>, tree: &Tree, kind: Kind) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let scan = py.detach(|| Scan::of_prefix(tree, kind, &[], false)).map_err(errors::of_tree)?;
+    let mut state = scan.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut entries = Vec::new();
+    loop {
+        py.detach(|| state.fill()).map_err(errors::of_tree)?;
+        if state.lengths.is_empty() {
+            return Ok(entries);
+        }
+        while let Some(entry) = state.give(py)? {
+            entries.push(entry);
+        }
+    }
+}
+
 #[pymethods]
 impl Scan {
     fn __iter__(slf: Py<Self>) -> Py<Self> {
@@ -156,4 +175,16 @@ impl Scan {
         }
         state.give(py)
     }
+}
+
+/// An iterator over the entries whose key begins with `prefix`.
+pub(crate) fn scan(
+    py: Python<'_>,
+    tree: &Tree,
+    kind: Kind,
+    prefix: Option<Bytes<'_>>,
+    reverse: bool,
+) -> PyResult<Scan> {
+    let prefix = prefix.as_deref().unwrap_or_default();
+    py.detach(|| Scan::of_prefix(tree, kind, prefix, reverse)).map_err(errors::of_tree)
 }

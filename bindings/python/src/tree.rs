@@ -1,8 +1,8 @@
 //! `ProllyTree`.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
-use prolly_core::{NodeBuffer, ProllyTree as CoreTree, Tree};
+use prolly_core::{ProllyTree as CoreTree, Tree};
 use pyo3::{
     exceptions::PyIndexError,
     prelude::*,
@@ -14,24 +14,26 @@ use crate::{
     batch::{Keys, Pairs},
     changes::{self, Changes},
     config::TreeConfig,
-    errors::{self, Failure, ProllyTreeError},
+    errors::{self, Failure, Outcome, ProllyTreeError},
+    place::Place,
     proof,
-    scan::{Kind, Scan},
+    scan::{Kind, Scan, scan},
+    types,
 };
 
 /// From this many pairs on, a batch goes into the tree in one sorted run instead of through the overlay of edits.
 const SORTED_BATCH_MIN: usize = 1024;
 
+const CLOSED: Failure = Failure::Closed("tree");
+
 /// An ordered map from `bytes` to `bytes` with a Merkle root. Safe to share between threads.
 #[pyclass(module = "prollytree", frozen)]
 pub(crate) struct ProllyTree {
     /// `None` once closed.
-    state: RwLock<Option<CoreTree>>,
+    state: RwLock<Option<Place>>,
     storage_type: &'static str,
     config: TreeConfig,
 }
-
-type Outcome<T> = Result<T, Failure>;
 
 impl ProllyTree {
     fn read<T: Send>(
@@ -41,7 +43,7 @@ impl ProllyTree {
     ) -> PyResult<T> {
         let done = py.detach(|| {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            work(state.as_ref().ok_or(Failure::Closed("tree"))?)
+            work(state.as_ref().ok_or(CLOSED)?.tree())
         });
         Ok(done?)
     }
@@ -51,9 +53,17 @@ impl ProllyTree {
         py: Python<'_>,
         work: impl Send + FnOnce(&mut CoreTree) -> Outcome<T>,
     ) -> PyResult<T> {
+        self.write_place(py, |place| work(place.tree_mut()))
+    }
+
+    fn write_place<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl Send + FnOnce(&mut Place) -> Outcome<T>,
+    ) -> PyResult<T> {
         let done = py.detach(|| {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            work(state.as_mut().ok_or(Failure::Closed("tree"))?)
+            work(state.as_mut().ok_or(CLOSED)?)
         });
         Ok(done?)
     }
@@ -73,18 +83,27 @@ impl ProllyTree {
 impl ProllyTree {
     #[new]
     #[pyo3(signature = (storage_type="memory", path=None, config=None))]
-    fn new(storage_type: &str, path: Option<Path>, config: Option<TreeConfig>) -> PyResult<Self> {
-        if storage_type != "memory" {
-            let message = format!("storage_type must be 'memory', not '{storage_type}'");
-            return Err(ProllyTreeError::new_err(message));
-        }
-        if let Some(Path(path)) = path {
-            let message = format!("a tree in memory has no path, and {} was given", path.display());
-            return Err(ProllyTreeError::new_err(message));
-        }
-        let config = config.unwrap_or(TreeConfig(prolly_core::TreeConfig::default()));
-        let tree = CoreTree::new(Arc::new(NodeBuffer::new()), config.0).map_err(errors::of_tree)?;
-        Ok(Self { state: RwLock::new(Some(tree)), storage_type: "memory", config })
+    fn new(
+        py: Python<'_>,
+        storage_type: &str,
+        path: Option<Path>,
+        config: Option<TreeConfig>,
+    ) -> PyResult<Self> {
+        let refused = |message| Err(ProllyTreeError::new_err(message));
+        let config = config.map(|config| config.0);
+        let (storage_type, place) = match (storage_type, path) {
+            ("memory", None) => ("memory", py.detach(|| Place::memory(config))?),
+            ("file", Some(Path(path))) => ("file", py.detach(|| Place::directory(&path, config))?),
+            ("memory", Some(Path(path))) => {
+                return refused(format!("a tree in memory has no path, and {} was given", path.display()));
+            }
+            ("file", None) => {
+                return refused("a tree in a directory needs the path of that directory".to_owned());
+            }
+            _ => return refused(format!("storage_type must be 'memory' or 'file', not '{storage_type}'")),
+        };
+        let config = TreeConfig(*place.tree().config());
+        Ok(Self { state: RwLock::new(Some(place)), storage_type, config })
     }
 
     /// The configuration of the tree.
@@ -343,7 +362,7 @@ impl ProllyTree {
 
     /// Writes pending edits into the tree, and saves the root durably if it is in a directory.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
-        self.write(py, |tree| Ok(tree.flush()?))
+        self.write_place(py, Place::save)
     }
 
     /// Flushes, and saves the root and the config. For a tree in memory it does nothing.
@@ -351,10 +370,28 @@ impl ProllyTree {
         self.flush(py)
     }
 
+    /// Removes what a directory still has of earlier states. For a tree in memory it does nothing.
+    fn gc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let swept = self.write_place(py, Place::collect_garbage)?;
+        types::gc_report(
+            py,
+            [swept.objects_before, swept.objects_removed, swept.bytes_before, swept.bytes_after],
+        )
+    }
+
     /// Flushes and closes; closing again does nothing. Afterwards every use raises StorageError.
+    ///
+    /// When saving fails the tree stays open, with everything in it.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.state.write().unwrap_or_else(PoisonError::into_inner).take());
-        Ok(())
+        let done: Outcome<()> = py.detach(|| {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(place) = state.as_mut() {
+                place.save()?;
+                *state = None;
+            }
+            Ok(())
+        });
+        Ok(done?)
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
@@ -404,14 +441,12 @@ impl ProllyTree {
     }
 }
 
-/// An iterator over the entries whose key begins with `prefix`.
-pub(crate) fn scan(
-    py: Python<'_>,
-    tree: &Tree,
-    kind: Kind,
-    prefix: Option<Bytes<'_>>,
-    reverse: bool,
-) -> PyResult<Scan> {
-    let prefix = prefix.as_deref().unwrap_or_default();
-    py.detach(|| Scan::of_prefix(tree, kind, prefix, reverse)).map_err(errors::of_tree)
+impl Drop for ProllyTree {
+    /// Saves what was not saved, as far as it can be; a failure goes to `sys.unraisablehook`.
+    fn drop(&mut self) {
+        let Some(mut place) = self.state.get_mut().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        errors::while_finalizing(move || place.save());
+    }
 }

@@ -106,6 +106,12 @@ def messages(entries: list[dict]) -> list[str]:
     return [entry["message"].strip() for entry in entries]
 
 
+def names(message: str, text: str) -> bool:
+    """Whether a message names a text. What does not print is escaped in it, so what does is looked for, in its order."""
+    rest = iter(message)
+    return all(char in rest for char in text if char.isprintable() and char != "\\")
+
+
 def everything(store: p.VersionedKvStore) -> dict[str, dict[bytes, bytes]]:
     """The contents of every revision that the store's branches reach, by commit id."""
     ids = {entry["id"] for branch in store.list_branches() for entry in store.iter_log(branch)}

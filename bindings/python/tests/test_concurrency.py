@@ -144,12 +144,18 @@ def test_other_threads_run_while_a_store_works(store: VersionedKvStore) -> None:
     store.commit("rewritten")
     assert ticks_during(lambda: store.diff("main", "side")) >= 2
     store.checkout("main")
-    assert ticks_during(lambda: store.merge("side")) >= 1
+    store.insert_batch((key, b"w" * 100) for key, _ in pairs[::2])
+    store.commit("half of it here too")
+    assert ticks_during(lambda: store.merge("side")) >= 2
 
 
 def test_other_threads_run_while_a_tree_works() -> None:
     tree = p.ProllyTree()
-    tree.insert_batch([(b"k%06d" % i, b"v" * 100) for i in range(300_000)])
+    pairs = [(b"k%06d" % i, b"v" * 100) for i in range(300_000)]
+    tree.insert_batch(pairs)
+    assert ticks_during(tree.stats) >= 2
+    for key, _ in pairs[::6]:
+        tree.insert(key, b"w")
     assert ticks_during(tree.root_hash) >= 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import prollytree as p
-from conftest import in_place, messages
+from conftest import in_place, messages, names
 from prollytree import VersionedKvStore
 
 
@@ -103,7 +103,7 @@ def test_unknown_revisions(store: VersionedKvStore, line: list[str], revision: s
         lambda: store.merge_base("HEAD", revision),
     ):
         error = in_place(call, store, p.RefNotFoundError)
-        assert repr(revision)[1:-1] in str(error) or revision in str(error)
+        assert names(str(error), revision)
 
 
 def test_a_deleted_branch_is_unknown(store: VersionedKvStore) -> None:
@@ -234,8 +234,24 @@ def test_revert_of_the_last_commit(store: VersionedKvStore, line: list[str]) -> 
     assert store.log()[0]["id"] == reverted and store.log()[0]["parents"] == [line[4]]
     assert store.at(reverted).root_hash() == store.at(line[3]).root_hash()
     assert store.get(b"k") == b"3"
-    store.revert(reverted, message="back again")
-    assert store.get(b"k") == b"4" and store.log()[0]["message"] == "back again"
+    store.revert(reverted)
+    assert store.get(b"k") == b"4" and reverted in store.log()[0]["message"]
+
+
+def test_revert_of_a_merge_needs_to_know_which_side(store: VersionedKvStore) -> None:
+    store.create_branch("side")
+    store.insert(b"s", b"1")
+    store.commit("side")
+    store.checkout("main")
+    store.insert(b"m", b"1")
+    store.commit("main")
+    merged = store.merge("side")
+    assert "parent" in str(in_place(lambda: store.revert(merged), store, p.RefNotFoundError))
+    assert "3" in str(in_place(lambda: store.revert(merged, 3), store, p.RefNotFoundError))
+    store.revert(merged, mainline=1)
+    assert dict(store.items()) == {b"m": b"1"}
+    first = store.log()[-1]["id"]
+    assert "parent" in str(in_place(lambda: store.revert(first), store, p.RefNotFoundError))
 
 
 def test_revert_of_an_older_commit_keeps_the_later_ones(store: VersionedKvStore) -> None:

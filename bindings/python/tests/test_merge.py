@@ -206,6 +206,42 @@ def test_a_function_may_use_the_store_and_other_threads(store: VersionedKvStore)
     assert contents(store) == {key: side for key, (_, _, side) in CONFLICTS.items() if side is not None}
 
 
+def test_a_function_may_change_the_store_from_another_thread(store: VersionedKvStore) -> None:
+    diverge(store, CONFLICTS)
+    finished: list[str] = []
+
+    def resolve(conflict: MergeConflict) -> bytes | None:
+        thread = threading.Thread(target=lambda: store.insert(b"noted:" + conflict.key, b""), daemon=True)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+        return b"resolved"
+
+    worker = threading.Thread(target=lambda: finished.append(store.merge("side", resolve)), daemon=True)
+    worker.start()
+    worker.join(60)
+    assert finished == [store.current_commit()]
+    assert store.status() == [(b"noted:" + key, "added") for key in sorted(CONFLICTS)]
+
+
+def test_a_commit_during_the_resolution_is_merged_too(store: VersionedKvStore) -> None:
+    """The function is asked again, about what has become another conflict."""
+    diverge(store, {b"k": (b"0", b"m", b"s")})
+    seen: list[bytes | None] = []
+
+    def resolve(conflict: MergeConflict) -> bytes | None:
+        seen.append(conflict.destination_value)
+        if len(seen) == 1:
+            store.insert(b"k", b"later")
+            store.commit("later")
+        return b"resolved"
+
+    store.merge("side", resolve)
+    assert seen == [b"m", b"later"]
+    assert store.get(b"k") == b"resolved"
+    assert messages(store.log(2))[1] in ("later", "side")
+
+
 # What stays true after a merge.
 
 
@@ -310,11 +346,18 @@ def test_a_merge_with_itself_is_refused(store: VersionedKvStore) -> None:
 def test_a_merge_swallows_no_staged_changes(store: VersionedKvStore) -> None:
     diverge(store, CASES)
     store.insert(b"staged", b"s")
-    error = in_place(lambda: store.merge("side"), store, p.StagedChangesError)
-    assert error.keys == [b"staged"]
-    store.discard()
     store.merge("side")
-    assert b"staged" not in store
+    assert store.status() == [(b"staged", "added")]
+    assert b"staged" not in store.at("HEAD")
+
+
+def test_staged_changes_in_the_way_of_a_merge_are_named(store: VersionedKvStore) -> None:
+    diverge(store, CASES)
+    store.insert(b"staged", b"s")
+    store.insert(b"theirs-modified", b"staged")
+    error = in_place(lambda: store.merge("side"), store, p.StagedChangesError)
+    assert error.keys == [b"theirs-modified"]
+    assert "theirs-modified" in str(error)
 
 
 def test_a_branch_that_was_merged_already(store: VersionedKvStore) -> None:
@@ -322,6 +365,5 @@ def test_a_branch_that_was_merged_already(store: VersionedKvStore) -> None:
     merged = store.merge("side")
     before = dict(store.items())
     assert store.try_merge("side") == (True, [])
-    store.merge("side")
+    assert store.merge("side") == merged == store.current_commit()
     assert dict(store.items()) == before
-    assert merged in [entry["id"] for entry in store.log()]

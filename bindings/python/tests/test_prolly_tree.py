@@ -479,5 +479,51 @@ def test_leaving_the_context_saves_even_after_an_error(tmp_path: Path) -> None:
     assert ProllyTree("file", tmp_path / "data").find(b"k") == b"v"
 
 
+def test_a_tree_that_is_dropped_saves_what_it_can(tmp_path: Path) -> None:
+    tree = ProllyTree("file", tmp_path / "data")
+    tree.insert(b"k", b"v")
+    del tree
+    assert ProllyTree("file", tmp_path / "data").find(b"k") == b"v"
+
+
+def test_a_failure_of_a_tree_that_is_dropped_is_reported(tmp_path: Path, monkeypatch) -> None:
+    reported: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda failure: reported.append(failure.exc_value))
+    tree, other = ProllyTree("file", tmp_path / "data"), ProllyTree("file", tmp_path / "data")
+    for which, value in ((tree, b"1"), (other, b"2")):
+        which.insert(b"k", value)
+    tree.close()
+    del which, other
+    assert [type(failure) for failure in reported] == [p.ConcurrentUpdateError]
+    assert ProllyTree("file", tmp_path / "data").find(b"k") == b"1"
+
+
+def test_two_handles_of_a_tree_do_not_overwrite_each_other(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sys.unraisablehook", lambda failure: None)
+    tree, other = ProllyTree("file", tmp_path / "data"), ProllyTree("file", tmp_path / "data")
+    tree.insert(b"mine", b"1")
+    tree.flush()
+    other.insert(b"theirs", b"1")
+    with pytest.raises(p.ConcurrentUpdateError):
+        other.close()
+    assert not other.closed and other.find(b"theirs") == b"1"
+    del other
+    assert ProllyTree("file", tmp_path / "data").find(b"mine") == b"1"
+
+
+def test_gc_of_a_tree_in_a_directory(tmp_path: Path) -> None:
+    with ProllyTree("file", tmp_path / "data") as tree:
+        for i in range(5):
+            tree.insert_batch((b"k%05d" % j, b"%d" % i) for j in range(1000))
+            tree.flush()
+        tree.insert(b"pending", b"1")
+        report = tree.gc()
+        assert report["objects_removed"] > 0 and report["bytes_after"] < report["bytes_before"]
+        assert len(tree) == 1001
+    with ProllyTree("file", tmp_path / "data") as tree:
+        assert len(tree) == 1001 and tree.find(b"k00999") == b"4"
+    assert ProllyTree().gc()["objects_removed"] == 0
+
+
 def test_repr() -> None:
     assert repr(filled(3)) == "ProllyTree(storage_type='memory', len=3)"

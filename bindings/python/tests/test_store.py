@@ -453,13 +453,38 @@ def test_paths(tmp_path: Path, monkeypatch) -> None:
     assert (tmp_path / "ümläut 💾 with spaces").is_dir()
 
 
-def test_an_existing_plain_directory_is_used_and_its_files_stay(tmp_path: Path, disk_backend: StorageBackend) -> None:
+@pytest.mark.parametrize("backend", [StorageBackend.Git, StorageBackend.RocksDB], ids=str)
+def test_an_existing_plain_directory_is_used_and_its_files_stay(tmp_path: Path, backend: StorageBackend) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "mine.txt").write_text("mine")
-    with VersionedKvStore(tmp_path / "d", disk_backend) as store:
+    with VersionedKvStore(tmp_path / "d", backend) as store:
         store.insert(b"k", b"v")
         store.commit("k")
     assert (tmp_path / "d" / "mine.txt").read_text() == "mine"
+
+
+def test_a_store_of_files_wants_a_directory_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    VersionedKvStore(tmp_path / "d", StorageBackend.File).close()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("mine")
+    with pytest.raises(p.IncompatibleStoreError, match=r"mine\.txt"):
+        VersionedKvStore(tmp_path / "other", StorageBackend.File)
+    assert [entry.name for entry in (tmp_path / "other").iterdir()] == ["mine.txt"]
+
+
+def test_a_tree_of_a_directory_is_no_store(tmp_path: Path) -> None:
+    with p.ProllyTree("file", tmp_path / "tree") as tree:
+        tree.insert(b"k", b"v")
+    for backend in (None, *StorageBackend):
+        if backend is not StorageBackend.InMemory:
+            with pytest.raises(p.ProllyTreeError):
+                VersionedKvStore(tmp_path / "tree", backend)
+    VersionedKvStore(tmp_path / "store", StorageBackend.File).close()
+    with pytest.raises(p.IncompatibleStoreError, match="store"):
+        p.ProllyTree("file", tmp_path / "store")
+    with p.ProllyTree("file", tmp_path / "tree") as tree:
+        assert list(tree.items()) == [(b"k", b"v")]
 
 
 def test_repr(git_store: VersionedKvStore) -> None:

@@ -156,7 +156,7 @@ class ProllyTree:
     """An ordered map from ``bytes`` to ``bytes`` with a Merkle root. Safe to share between threads.
 
     Keys and values may be any bytes-like object and come back as ``bytes``; a ``str`` is a TypeError. Keys may be
-    empty and up to 65,536 bytes long; values may be empty and are limited by memory. Iteration and ranges are in key
+    empty and up to 65,536 bytes long; values may be empty and up to 1 GiB long. Iteration and ranges are in key
     order and see the tree as it was when they began.
 
     Methods that read or write nodes raise StorageError when the storage fails and CorruptionError when what is
@@ -271,14 +271,24 @@ class ProllyTree:
     def traverse(self) -> str:
         """The nodes as text, one ``[L<level>:[[...]]]`` group each, keys as lists of numbers. For debugging."""
 
+    def gc(self) -> _GcReport:
+        """Removes what a directory still has of earlier states. For a tree in memory it does nothing."""
+
     def save_config(self) -> None:
         """Flushes, and saves the root and the config. For a tree in memory it does nothing."""
 
     def flush(self) -> None:
-        """Writes pending edits into the tree, and saves the root durably if it is in a directory."""
+        """Writes pending edits into the tree, and saves the root durably if it is in a directory.
+
+        Raises ConcurrentUpdateError when another handle or process has saved the tree of this directory since.
+        """
 
     def close(self) -> None:
-        """Flushes and closes; closing again does nothing. Afterwards every use raises StorageError."""
+        """Flushes and closes; closing again does nothing. Afterwards every use raises StorageError.
+
+        When saving fails the tree stays open, with everything in it. A tree that is dropped without having been closed
+        saves what it can.
+        """
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -355,11 +365,12 @@ class Snapshot:
 class VersionedKvStore:
     """A versioned key-value store: one directory, with commits, branches, diffs, merges and proofs.
 
-    Safe to share between threads. Handles of one path in one process share staged changes and the current branch;
-    other processes have their own, and no commit of theirs is ever lost.
+    A new store begins with the commit "Initial commit" on the branch ``main``. Safe to share between threads. Handles of
+    one path in one process share staged changes and the current branch; other processes have their own, and no commit of
+    theirs is ever lost.
 
     Keys and values may be any bytes-like object and come back as ``bytes``; a ``str`` is a TypeError. Keys may be
-    empty and up to 65,536 bytes long; values may be empty and are limited by memory.
+    empty and up to 65,536 bytes long; values may be empty and up to 1 GiB long.
 
     A *revision* is a branch, a tag, a commit id or an unambiguous abbreviation of one, ``HEAD``, and any of these
     with ``~N`` or ``^N`` behind it. An unknown or ambiguous one raises RefNotFoundError.
@@ -502,10 +513,13 @@ class VersionedKvStore:
     ) -> Iterator[KvDiff]:
         """The lazy form of ``diff``, of the keys in ``[start, end)``."""
 
-    def revert(self, revision: str, message: str | None = None) -> str:
+    def revert(self, revision: str, mainline: int | None = None) -> str:
         """Commits the opposite of what a commit changed; the new commit's id.
 
-        Raises MergeError when a later commit changed the same keys, or for a merge commit.
+        mainline: for a merge commit, which parent (from 1) to go back to.
+
+        Raises MergeError when a later commit changed the same keys, StagedChangesError when staged keys are in the way,
+        and RefNotFoundError for a commit without parents and for a merge without ``mainline``.
         """
 
     # Branches, tags, merges.
@@ -576,8 +590,11 @@ class VersionedKvStore:
         resolver: a ConflictResolution, or a function that is called with each MergeConflict and returns the value to
         keep, ``None`` to delete the key; what it raises passes through. ``None`` in its place refuses to resolve.
 
+        A branch that is merged already makes no commit: the current one's id comes back. Staged changes stay staged.
+        The function is called while nothing is locked, so it may use the store.
+
         Raises MergeError (with every conflict in ``.conflicts``) when conflicts are not resolved, and for unrelated
-        histories or a branch merged with itself; StagedChangesError when anything is staged.
+        histories or a branch merged with itself; StagedChangesError when the merge changes staged keys.
         """
 
     @overload
