@@ -7,6 +7,8 @@ pub(crate) enum Unit {
     Time,
     /// Bytes.
     Bytes,
+    /// How many times something else.
+    Times,
 }
 
 impl Unit {
@@ -14,6 +16,7 @@ impl Unit {
         match self {
             Self::Time => "ns",
             Self::Bytes => "bytes",
+            Self::Times => "times",
         }
     }
 
@@ -21,6 +24,7 @@ impl Unit {
         let (steps, names): (f64, &[&str]) = match self {
             Self::Time => (1000.0, &["ns", "µs", "ms", "s"]),
             Self::Bytes => (1024.0, &["B", "KiB", "MiB", "GiB"]),
+            Self::Times => return format!("{}×", three_digits(value)),
         };
         let mut value = value;
         let mut names = names.iter();
@@ -56,5 +60,6 @@ mod tests {
         assert_eq!(Unit::Time.show(19.8e9), "19.8 s");
         assert_eq!(Unit::Time.show(5e12), "5000 s");
         assert_eq!(Unit::Bytes.show(2500.0), "2.44 KiB");
+        assert_eq!(Unit::Times.show(1.304), "1.30×");
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) only: Vec<Work>,
     /// Rounds in place of each row's own number.
     pub(crate) rounds: Option<usize>,
+    /// A Python that has the packages measured from there; without it they are not.
+    pub(crate) python: Option<PathBuf>,
     /// Where files of the engines go.
     pub(crate) dir: Option<PathBuf>,
     /// Where the figures go.
@@ -48,12 +50,13 @@ pub(crate) const CHILD: &str = "--child";
 
 pub(crate) fn usage() -> String {
     let mut text = "\
-usage: prolly-benches [--ci] [--keys N] [--only WORK]... [--rounds N] [--dir PATH] [--json PATH]
+usage: prolly-benches [--ci] [--keys N] [--only WORK]... [--rounds N] [--python PATH] [--dir PATH] [--json PATH]
 
   --ci          fewer keys and rounds: shows ratios to rivals, judges nothing
   --keys N      store N keys instead of each row's own number
   --only WORK   measure only this work, or several when given again
   --rounds N    run each engine N times instead of each row's own number
+  --python PATH a Python with the packages prollytree and doltlite: measures those too
   --dir PATH    keep the engines' files here (default: beside this program)
   --json PATH   write all figures here
 
@@ -61,7 +64,8 @@ WORK is one of
 "
     .to_owned();
     for scenario in work::SCENARIOS {
-        text += &format!("  {:<14}{}\n", scenario.work.id(), scenario.what);
+        let on_request = if scenario.on_request { " (only when named)" } else { "" };
+        text += &format!("  {:<14}{}{on_request}\n", scenario.work.id(), scenario.what);
     }
     text
 }
@@ -83,6 +87,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Invocation> {
             "--keys" => options.keys = Some(number(argument, value()?)?),
             "--only" => options.only.push(value()?.parse()?),
             "--rounds" => options.rounds = Some(usize::try_from(number(argument, value()?)?)?),
+            "--python" => options.python = Some(value()?.into()),
             "--dir" => options.dir = Some(value()?.into()),
             "--json" => options.json = Some(value()?.into()),
             "--help" | "-h" => return Ok(Invocation::Help),

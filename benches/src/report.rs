@@ -13,41 +13,54 @@ use crate::{
 struct Line<'a> {
     row: &'a Row,
     ours: Option<f64>,
-    rivals: Vec<(Engine, f64)>,
+    /// `None` for a rival that was left out.
+    rivals: Vec<(Engine, Option<f64>)>,
 }
 
 impl<'a> Line<'a> {
     fn new(scenario: &ScenarioOutcome, row: &'a Row) -> Self {
-        let median = |outcome: &EngineOutcome| Some((outcome.engine, outcome.median(row.figure)?));
-        let (ours, rivals) =
-            scenario.engines.iter().filter_map(median).partition(|(engine, _)| *engine == Engine::Ours);
-        let ours: Vec<(Engine, f64)> = ours;
-        Self { row, ours: ours.first().map(|(_, value)| *value), rivals }
+        let median = |outcome: &EngineOutcome| (outcome.engine, outcome.median(row.figure));
+        let (ours, rivals): (Vec<_>, Vec<_>) =
+            scenario.engines.iter().map(median).partition(|(engine, _)| *engine == Engine::Ours);
+        Self { row, ours: ours.first().and_then(|(_, value)| *value), rivals }
     }
 
     /// Our figure in terms of the best rival's: below 1 we are ahead.
     fn ratio(&self) -> Option<f64> {
-        let best = self.rivals.iter().map(|(_, value)| *value).min_by(f64::total_cmp)?;
+        let best = self.rivals.iter().filter_map(|(_, value)| *value).min_by(f64::total_cmp)?;
         Some(self.ours? / best)
     }
 
-    fn limit(&self) -> f64 {
+    /// What the figure may be at most; `None` without a budget, and when the rival it is held against was left out.
+    fn limit(&self) -> Option<f64> {
         match self.row.budget {
-            Budget::AtMost(limit) => limit,
+            Budget::AtMost(limit) => Some(limit),
+            Budget::TimesRival(rival, times) => {
+                let (_, value) = self.rivals.iter().find(|(engine, _)| *engine == rival)?;
+                Some((*value)? * times)
+            }
+            Budget::None => None,
         }
     }
 
     fn is_within_budget(&self) -> Option<bool> {
-        Some(self.ours? <= self.limit())
+        Some(self.ours? <= self.limit()?)
+    }
+
+    fn show_budget(&self) -> String {
+        match self.row.budget {
+            Budget::AtMost(limit) => format!("≤ {}", self.row.unit.show(limit)),
+            Budget::TimesRival(rival, times) => format!("≤ {times}× {}", rival.id()),
+            Budget::None => String::new(),
+        }
     }
 
     fn cells(&self, judges: bool) -> Vec<String> {
-        let unit = self.row.unit;
-        let rivals: Vec<String> = self
-            .rivals
-            .iter()
-            .map(|(engine, value)| format!("{} {}", engine.id(), unit.show(*value)))
-            .collect();
+        let shown = |value: Option<f64>| {
+            value.map_or_else(|| "not measured here".to_owned(), |value| self.row.unit.show(value))
+        };
+        let rivals: Vec<String> =
+            self.rivals.iter().map(|(engine, value)| format!("{} {}", engine.id(), shown(*value))).collect();
         let met = match self.is_within_budget() {
             Some(met) if judges => {
                 if met {
@@ -60,10 +73,10 @@ impl<'a> Line<'a> {
         };
         vec![
             self.row.title.to_owned(),
-            self.ours.map_or_else(|| "not measured".to_owned(), |value| unit.show(value)),
+            shown(self.ours),
             rivals.join(" · "),
             self.ratio().map_or_else(String::new, three_digits),
-            format!("≤ {}", unit.show(self.limit())),
+            self.show_budget(),
             met.to_owned(),
         ]
     }

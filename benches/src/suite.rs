@@ -7,9 +7,10 @@ use std::{
 
 use crate::{
     Result,
+    engines::COMMITS,
     figures::{Figures, median},
     options::{CHILD, Options, Task},
-    work::{Engine, ROUNDS_CI, SCENARIOS, Scenario},
+    work::{Engine, ROUNDS_CI, SCENARIOS, Scenario, Work},
 };
 
 /// What the rounds of an engine came to.
@@ -51,7 +52,10 @@ impl EngineOutcome {
 /// When a process cannot be started, fails, or prints something that is no figure.
 pub(crate) fn run(options: &Options) -> Result<Outcome> {
     let dir = files_dir(options)?;
-    let chosen = |scenario: &&Scenario| options.only.is_empty() || options.only.contains(&scenario.work);
+    let chosen = |scenario: &&Scenario| match &options.only[..] {
+        [] => !scenario.on_request,
+        only => only.contains(&scenario.work),
+    };
     let scenarios = SCENARIOS
         .iter()
         .filter(chosen)
@@ -74,22 +78,45 @@ fn run_scenario(scenario: &'static Scenario, options: &Options, dir: &Path) -> R
         engines.map(|engine| EngineOutcome { engine: *engine, rounds: Vec::new() }).collect();
     for _ in 0..rounds {
         for outcome in &mut engines {
+            let in_python = outcome.engine.runs_in_python(scenario.work);
+            if in_python && options.python.is_none() {
+                continue;
+            }
             let files = tempfile::tempdir_in(dir)?;
             let task =
                 Task { work: scenario.work, engine: outcome.engine, keys, dir: files.path().to_owned() };
-            outcome.rounds.push(run_child(&task)?);
+            let command = match &options.python {
+                Some(python) if in_python => python_command(python, &task),
+                _ => child_command(&task)?,
+            };
+            outcome.rounds.push(run_child(&task, command)?);
             files.close()?;
         }
     }
     Ok(ScenarioOutcome { scenario, keys, engines })
 }
 
-fn run_child(task: &Task) -> Result<Figures> {
-    let output = Command::new(std::env::current_exe()?)
-        .args([CHILD, task.work.id(), task.engine.id(), &task.keys.to_string()])
-        .arg(&task.dir)
+/// This program, for one engine.
+fn child_command(task: &Task) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([CHILD, task.work.id(), task.engine.id(), &task.keys.to_string()]).arg(&task.dir);
+    Ok(command)
+}
+
+/// The script that does a piece of work in Python; it prints figures as this program's own processes do.
+fn python_command(python: &Path, task: &Task) -> Command {
+    let script = if task.work == Work::Python { "bindings.py" } else { "doltlite_commit.py" };
+    let mut command = Command::new(python);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script));
+    command.arg(task.keys.to_string()).arg(&task.dir).arg(COMMITS.to_string());
+    command
+}
+
+fn run_child(task: &Task, mut command: Command) -> Result<Figures> {
+    let output = command
         .stderr(Stdio::inherit())
-        .output()?;
+        .output()
+        .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
     if !output.status.success() {
         return Err(format!("{} by {}: {}", task.work.id(), task.engine.id(), output.status).into());
     }

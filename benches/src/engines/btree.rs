@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, hint::black_box};
 
-use super::{READS, TIME, expect_count, unsupported};
+use super::{READS, expect_count, unsupported};
 use crate::{
     Result,
     data::{DataSet, random_stored_keys},
     figures::{Figures, nanos_each},
     options::Task,
-    work::Work,
+    work::{TIME, Work},
 };
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;

@@ -4,13 +4,13 @@ use std::{hint::black_box, path::Path};
 
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, PutFlags, types::Bytes};
 
-use super::{READS, TIME, expect_count, unsupported};
+use super::{READS, expect_count, time_commits, unsupported};
 use crate::{
     Result,
     data::{DataSet, Key, Value, random_stored_keys},
     figures::{Figures, nanos_each},
     options::Task,
-    work::Work,
+    work::{TIME, Work},
 };
 
 const MAP_BYTES: usize = 64 << 30;
@@ -21,6 +21,7 @@ pub(super) fn run(task: &Task) -> Result<Figures> {
         Work::BulkLoad => timed_load(task, DataSet::new(task.keys).entries(), PutFlags::APPEND)?,
         Work::PointRead => point_read(task)?,
         Work::Scan => scan(task)?,
+        Work::CommitRedb => return commits(task),
         _ => return unsupported(task),
     };
     Ok(Figures::of(TIME, time))
@@ -98,4 +99,18 @@ fn scan(task: &Task) -> Result<f64> {
     let (time, entries) = nanos_each(task.keys, scan)?;
     expect_count("entries", entries, task.keys)?;
     Ok(time)
+}
+
+fn commits(task: &Task) -> Result<Figures> {
+    let env = open(&task.dir, EnvFlags::empty())?;
+    load(&env, DataSet::new(task.keys).entries(), PutFlags::APPEND)?;
+    let database = database(&env)?;
+    let figures = time_commits(task.keys, |key, value| {
+        let mut transaction = env.write_txn()?;
+        database.put(&mut transaction, key, value)?;
+        Ok(transaction.commit()?)
+    })?;
+    let transaction = env.read_txn()?;
+    expect_count("entries", database.len(&transaction)?, task.keys)?;
+    Ok(figures)
 }

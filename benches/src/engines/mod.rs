@@ -5,12 +5,14 @@ mod lmdb;
 mod ours;
 mod prolly_map;
 mod redb;
+mod store;
 
 use crate::{
     Result,
-    figures::{Figures, PEAK_MEMORY, peak_memory_bytes},
+    data::{Key, Random, Value, random_stored_keys},
+    figures::{Figures, PEAK_MEMORY, median, nanos_each, peak_memory_bytes},
     options::Task,
-    work::Engine,
+    work::{Engine, MEAN, TIME, Work},
 };
 
 /// Point reads of a run.
@@ -23,9 +25,8 @@ const CHANGES: u64 = 200;
 const REPEATS: usize = 9;
 /// Keys proven present, and keys proven absent.
 const PROOFS: u64 = 200;
-
-/// The figure that most work comes to.
-const TIME: &str = "time";
+/// Commits of one change each.
+pub(crate) const COMMITS: u64 = 500;
 
 /// Lets an engine do a piece of work in this process.
 ///
@@ -33,11 +34,15 @@ const TIME: &str = "time";
 /// When the engine fails, or cannot do this.
 pub(crate) fn run(task: &Task) -> Result<Figures> {
     let figures = match task.engine {
-        Engine::Ours => ours::run(task),
+        Engine::Ours => match task.work {
+            Work::CommitRedb | Work::CommitGit | Work::Open | Work::Disk | Work::Huge => store::run(task),
+            _ => ours::run(task),
+        },
         Engine::Redb => redb::run(task),
         Engine::Lmdb => lmdb::run(task),
         Engine::ProllyMap => prolly_map::run(task),
         Engine::BTree => btree::run(task),
+        Engine::DoltLite => unsupported(task),
     }?;
     Ok(match peak_memory_bytes() {
         Some(bytes) => figures.with(PEAK_MEMORY, bytes),
@@ -55,4 +60,16 @@ fn expect_count(what: &str, found: u64, expected: u64) -> Result<()> {
         return Ok(());
     }
     Err(format!("{what}: {found}, not {expected}").into())
+}
+
+/// Stores random values under random stored keys, one durable commit after the other, and times each.
+fn time_commits(stored: u64, mut commit: impl FnMut(&Key, &Value) -> Result<()>) -> Result<Figures> {
+    let mut random = Random::new(10);
+    let mut times = Vec::new();
+    for key in random_stored_keys(stored, COMMITS, 10) {
+        let value = random.value();
+        times.push(nanos_each(1, || commit(&key, &value))?.0);
+    }
+    let mean = times.iter().sum::<f64>() / times.len() as f64;
+    Ok(Figures::of(TIME, median(&mut times)).with(MEAN, mean))
 }

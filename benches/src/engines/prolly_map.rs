@@ -4,13 +4,13 @@ use std::{hint::black_box, sync::Arc};
 
 use prolly::{Config, MemStore, Mutation, Prolly, Tree};
 
-use super::{CHANGES, FLUSHED_INSERTS, PROOFS, READS, REPEATS, TIME, expect_count};
+use super::{CHANGES, FLUSHED_INSERTS, PROOFS, READS, REPEATS, expect_count, unsupported};
 use crate::{
     Result,
     data::{DataSet, Edits, Key, Random, Value, inserts, mixed_edits, new_keys, random_stored_keys},
     figures::{Figures, median_nanos, nanos_each},
     options::Task,
-    work::Work,
+    work::{TIME, Work},
 };
 
 type Store = Arc<MemStore>;
@@ -28,6 +28,7 @@ pub(super) fn run(task: &Task) -> Result<Figures> {
         Work::Diff => diff(task.keys)?,
         Work::Merge => merge(task.keys)?,
         Work::Proof => return proof(task.keys),
+        _ => return unsupported(task),
     };
     Ok(Figures::of(TIME, time))
 }

@@ -7,13 +7,13 @@ use redb::{
     TableDefinition,
 };
 
-use super::{READS, TIME, expect_count, unsupported};
+use super::{READS, expect_count, time_commits, unsupported};
 use crate::{
     Result,
     data::{DataSet, Key, Value, random_stored_keys},
     figures::{Figures, nanos_each},
     options::Task,
-    work::Work,
+    work::{TIME, Work},
 };
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("t");
@@ -26,6 +26,7 @@ pub(super) fn run(task: &Task) -> Result<Figures> {
         Work::BulkLoad => timed_load(task, DataSet::new(task.keys).entries())?,
         Work::PointRead => point_read(task)?,
         Work::Scan => scan(task)?,
+        Work::CommitRedb => return commits(task),
         _ => return unsupported(task),
     };
     Ok(Figures::of(TIME, time))
@@ -93,4 +94,17 @@ fn scan(task: &Task) -> Result<f64> {
     let (time, entries) = nanos_each(task.keys, scan)?;
     expect_count("entries", entries, task.keys)?;
     Ok(time)
+}
+
+fn commits(task: &Task) -> Result<Figures> {
+    let database = open(&task.dir)?;
+    load(&database, DataSet::new(task.keys).entries())?;
+    let figures = time_commits(task.keys, |key, value| {
+        let mut transaction = database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        transaction.open_table(TABLE)?.insert(&key[..], &value[..])?;
+        Ok(transaction.commit()?)
+    })?;
+    expect_count("entries", database.begin_read()?.open_table(TABLE)?.len()?, task.keys)?;
+    Ok(figures)
 }
