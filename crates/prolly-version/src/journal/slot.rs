@@ -17,7 +17,9 @@ use crate::{Error, Result};
 /// The right to write one journal, for as long as it is kept.
 pub(crate) struct Slot {
     journal_path: PathBuf,
-    _lock: File,
+    lock: File,
+    /// The process that took it.
+    process: u32,
 }
 
 impl Slot {
@@ -62,10 +64,22 @@ impl Slot {
         let lock = opened.map_err(|source| Error::io("open", &path, source))?;
         match lock.try_lock() {
             Ok(()) => {
-                Ok(Some(Self { journal_path: dir.join(format!("slot-{number}.journal")), _lock: lock }))
+                let journal_path = dir.join(format!("slot-{number}.journal"));
+                Ok(Some(Self { journal_path, lock, process: std::process::id() }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(Error::io("lock", path, source)),
+        }
+    }
+}
+
+impl Drop for Slot {
+    /// Unlocks. Closing the file alone would leave it locked while a child that is being started has not closed its copy;
+    /// and what a fork inherited is its parent's.
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            // It is closed right after, which unlocks it too.
+            drop(self.lock.unlock());
         }
     }
 }
@@ -99,7 +113,7 @@ pub(crate) fn adopt(
 pub(crate) fn stranded(dir: &Path) -> Result<Vec<StrandedJournal>> {
     let stranded = unowned(dir)?.into_iter();
     Ok(stranded
-        .map(|(slot, Begin { head, base })| StrandedJournal { path: slot.journal_path, head, base })
+        .map(|(slot, Begin { head, base })| StrandedJournal { path: slot.journal_path.clone(), head, base })
         .collect())
 }
 

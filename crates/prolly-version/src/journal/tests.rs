@@ -151,3 +151,19 @@ fn a_reset_journal_is_empty_and_a_replaced_one_has_the_new_edits() {
     drop(journal);
     assert!(replayed(dir.path()).unwrap().is_none());
 }
+
+#[test]
+fn a_slot_is_free_as_soon_as_it_is_dropped_whatever_children_are_being_started() {
+    let dir = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        let children = scope.spawn(|| {
+            for _ in 0..100 {
+                std::process::Command::new(std::env::current_exe().unwrap()).arg("--list").output().unwrap();
+            }
+        });
+        while !children.is_finished() {
+            let slot = Slot::take(dir.path()).unwrap();
+            assert!(slot.journal_path().ends_with("slot-0.journal"));
+        }
+    });
+}

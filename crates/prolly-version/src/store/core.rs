@@ -127,7 +127,7 @@ impl Core {
 
     /// A place for the nodes of what will be staged.
     pub(crate) fn new_nodes(&self) -> Arc<StagedNodes> {
-        StagedNodes::new(self.graph.objects(), Arc::clone(&self.cache), self.options.spill_bytes)
+        StagedNodes::new(self.graph.objects(), Arc::clone(&self.cache), &self.options)
     }
 
     /// A commit that has to be there, and its catalog.

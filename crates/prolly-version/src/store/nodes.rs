@@ -8,19 +8,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prolly_core::{Hash, HashedMap, Link, Node, NodeReader, NodeWriter, ObjectLink, blob_links};
 use prolly_store::{NodeCache, SpillBuffer};
 
+use super::Options;
 use crate::{PendingObjects, Result};
 
 /// The objects of all staged trees.
 pub(crate) struct StagedNodes {
     buffer: SpillBuffer,
+    flush_bytes: usize,
     /// How many trees use a node.
     uses: Mutex<HashedMap<u32>>,
 }
 
 impl StagedNodes {
-    pub(crate) fn new(base: Arc<dyn NodeReader>, cache: Arc<NodeCache>, spill_bytes: usize) -> Arc<Self> {
-        let buffer = SpillBuffer::new(Some(base), cache).with_limit_bytes(spill_bytes);
-        Arc::new(Self { buffer, uses: Mutex::default() })
+    pub(crate) fn new(base: Arc<dyn NodeReader>, cache: Arc<NodeCache>, options: &Options) -> Arc<Self> {
+        let buffer = SpillBuffer::new(Some(base), cache).with_limit_bytes(options.spill_bytes);
+        Arc::new(Self { buffer, flush_bytes: options.flush_bytes, uses: Mutex::default() })
     }
 
     /// A place for one tree's nodes.
@@ -59,6 +61,11 @@ pub(crate) struct TreeNodes {
 }
 
 impl TreeNodes {
+    /// How many bytes of edits the tree gathers before it is rewritten.
+    pub(crate) fn flush_bytes(&self) -> usize {
+        self.shared.flush_bytes
+    }
+
     /// Copies a stored object in with everything below it: for what nothing may keep from being swept.
     pub(crate) fn take_in(&self, object: ObjectLink) -> Result<()> {
         let mut open = vec![object];
@@ -137,7 +144,7 @@ mod tests {
     #[test]
     fn a_node_stays_while_one_tree_uses_it() {
         let cache = Arc::new(NodeCache::new(0));
-        let nodes = StagedNodes::new(Arc::new(NodeBuffer::new()), cache, 1 << 20);
+        let nodes = StagedNodes::new(Arc::new(NodeBuffer::new()), cache, &Options::default());
         let tree = || ProllyTree::new(nodes.for_tree(), TreeConfig::default()).unwrap();
         let (mut one, mut other) = (tree(), tree());
         for number in 0..1000_u32 {

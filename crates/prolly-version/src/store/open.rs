@@ -102,7 +102,7 @@ impl Core {
         };
         let begin = Begin { head: head.clone(), base: None };
         let catalog = Catalog::empty(graph.objects())?;
-        let nodes = super::nodes::StagedNodes::new(graph.objects(), Arc::clone(&cache), options.spill_bytes);
+        let nodes = super::nodes::StagedNodes::new(graph.objects(), Arc::clone(&cache), &options);
         let state = State { head, base: None, catalog, nodes, trees: BTreeMap::new() };
         let dir = graph.staging_dir();
         let editor = Mutex::new(Editor::new(dir, begin));

@@ -7,6 +7,10 @@ use prolly_store::{DEFAULT_CACHE_BYTES, DEFAULT_SPILL_BYTES};
 
 use crate::{Error, Result, Signature};
 
+/// Edits gathered before a tree is rewritten, unless configured: with the node cache and the staged nodes in memory, a
+/// bulk load stays well under 200 MB.
+const FLUSH_BYTES: usize = 32 << 20;
+
 /// Where a store keeps its objects, commits and refs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BackendKind {
@@ -79,6 +83,8 @@ pub struct Options {
     pub clock: Clock,
     /// How many bytes of decoded nodes are kept in memory.
     pub cache_bytes: usize,
+    /// How many bytes of edits each tree gathers in memory before it is rewritten with them.
+    pub flush_bytes: usize,
     /// How many bytes of staged nodes are kept in memory before they go to a temporary file.
     pub spill_bytes: usize,
 }
@@ -93,6 +99,7 @@ impl Default for Options {
             identity: None,
             clock: Arc::new(system_time),
             cache_bytes: DEFAULT_CACHE_BYTES,
+            flush_bytes: FLUSH_BYTES,
             spill_bytes: DEFAULT_SPILL_BYTES,
         }
     }

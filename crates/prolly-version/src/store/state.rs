@@ -52,7 +52,8 @@ pub(crate) struct Staged {
 
 impl Present {
     fn new(nodes: Arc<TreeNodes>, version: &TreeVersion) -> Self {
-        let tree = ProllyTree::over(Arc::clone(&nodes) as _, version.tree.clone());
+        let mut tree = ProllyTree::over(Arc::clone(&nodes) as _, version.tree.clone());
+        tree.set_flush_bytes(nodes.flush_bytes());
         Self { tree, metadata: version.metadata.clone(), nodes }
     }
 

@@ -84,6 +84,7 @@ fn staged_changes_show_and_commit() {
 fn large_values_and_many_entries_survive_a_commit() {
     let mut options = options();
     options.spill_bytes = 16 << 10;
+    options.flush_bytes = 64 << 10;
     options.cache_bytes = 16 << 10;
     let store = Store::memory(options).unwrap();
     let large = vec![7; 300_000];
@@ -503,6 +504,21 @@ fn data_of_the_published_package_is_recognised() {
     std::fs::write(dir.path().join("prolly_config_tree_config"), "{}").unwrap();
     let error = Store::open(dir.path(), Options::new(BackendKind::Redb)).unwrap_err();
     assert!(error.to_string().contains("0.4.1"), "{error}");
+}
+
+#[test]
+fn the_formats_of_commits_and_catalogs_are_pinned() {
+    let store = Store::memory(options()).unwrap();
+    let table = TreeKey::new(TreeKind::TABLE, "t");
+    store.create_tree(&table, TreeConfig::with_targets(16, 16), b"schema").unwrap();
+    store.insert(&table, b"row", b"1").unwrap();
+    put(&store, "k", "v");
+    let ada = Identity { name: "Ada".into(), email: "ada@example.com".into() };
+    let id = store.commit_as("pinned", Some(&ada)).unwrap();
+    assert_eq!(store.at("HEAD~1").unwrap().catalog().root_hash().to_string(), "51339ea491c829d18c96e1cfbc1919c1e1b2af34906f03402b884be023550710");
+    assert_eq!(store.at("HEAD").unwrap().catalog().root_hash().to_string(), "efc8773ff5376d191d9eabde16eefd0c5578554c3e060842607d7c603f41b310");
+    assert_eq!(store.resolve("HEAD~1").unwrap().to_string(), "984a5b68bc17b0fee32da416ab4fe1d2e7f2874c1c7711e5d20fd612c75fd256");
+    assert_eq!(id.to_string(), "023bf03175066f97fb99601f3ae53d4eaa6b65152ea2c5528571cebf1489688c");
 }
 
 #[test]
