@@ -1,6 +1,6 @@
 //! The Git commit graph: commits are Git commits, refs are Git refs, in a repository of the store's own.
 //!
-//! The objects of a store are written so that Git itself can follow them (see [`object`] and [`commit`]): `git clone`,
+//! The objects of a store are written so that Git itself can follow them (see `object` and `commit`): `git clone`,
 //! `push`, `gc` and `fsck` keep every revision whole. No side file is ever the truth: descending from a commit's tree,
 //! the Git tree of a node gives the ids of its children.
 //!
