@@ -193,7 +193,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         what: "merge two versions of 200 random inserts each, nothing remembered of how they were made",
         rivals: &[Engine::ProllyMap],
         keys: MILLION,
-        keys_ci: 50_000,
+        keys_ci: 20_000,
         rounds: 3,
         on_request: false,
         rows: &[time_row("merge of 200 + 200 random inserts", 20_000_000.0)],

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, hint::black_box};
 
-use super::{READS, expect_count, unsupported};
+use super::{expect_count, reads_of, unsupported};
 use crate::{
     Result,
     data::{DataSet, random_stored_keys},
@@ -22,12 +22,13 @@ pub(super) fn run(task: &Task) -> Result<Figures> {
         }
         Work::PointRead => {
             let map = load(&DataSet::new(task.keys));
-            let keys = random_stored_keys(task.keys, READS, 2);
+            let reads = reads_of(task.keys);
+            let keys = random_stored_keys(task.keys, reads, 2);
             let read = || -> u64 {
                 keys.iter().filter_map(|key| map.get(&key[..])).map(|value| u64::from(value[0])).sum()
             };
             black_box(read());
-            nanos_each(READS, || Ok(black_box(read())))?.0
+            nanos_each(reads, || Ok(black_box(read())))?.0
         }
         Work::Scan => {
             let map = load(&DataSet::new(task.keys));

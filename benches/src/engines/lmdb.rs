@@ -4,7 +4,7 @@ use std::{hint::black_box, path::Path};
 
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, PutFlags, types::Bytes};
 
-use super::{READS, expect_count, time_commits, unsupported};
+use super::{expect_count, reads_of, time_commits, unsupported};
 use crate::{
     Result,
     data::{DataSet, Key, Value, random_stored_keys},
@@ -64,7 +64,8 @@ fn timed_load(task: &Task, entries: &[(Key, Value)], flags: PutFlags) -> Result<
 fn point_read(task: &Task) -> Result<f64> {
     let env = open(&task.dir, EnvFlags::NO_SYNC)?;
     load(&env, DataSet::new(task.keys).entries(), PutFlags::APPEND)?;
-    let keys = random_stored_keys(task.keys, READS, 2);
+    let reads = reads_of(task.keys);
+    let keys = random_stored_keys(task.keys, reads, 2);
     let (database, transaction) = (database(&env)?, env.read_txn()?);
     let read = || -> Result<u64> {
         let mut found = 0;
@@ -77,8 +78,8 @@ fn point_read(task: &Task) -> Result<f64> {
         Ok(found)
     };
     read()?;
-    let (time, found) = nanos_each(READS, read)?;
-    expect_count("found", found, READS)?;
+    let (time, found) = nanos_each(reads, read)?;
+    expect_count("found", found, reads)?;
     Ok(time)
 }
 

@@ -15,8 +15,8 @@ use crate::{
     work::{Engine, MEAN, TIME, Work},
 };
 
-/// Point reads of a run.
-const READS: u64 = 500_000;
+/// Point reads of a run at most.
+const READS_MAX: u64 = 500_000;
 /// Keys inserted one by one with a flush each.
 const FLUSHED_INSERTS: u64 = 1000;
 /// Changes between the versions of a diff, and on each side of a merge.
@@ -60,6 +60,11 @@ fn expect_count(what: &str, found: u64, expected: u64) -> Result<()> {
         return Ok(());
     }
     Err(format!("{what}: {found}, not {expected}").into())
+}
+
+/// Point reads of a store with so many keys.
+fn reads_of(stored: u64) -> u64 {
+    READS_MAX.min(stored.saturating_mul(2))
 }
 
 /// Stores random values under random stored keys, one durable commit after the other, and times each.

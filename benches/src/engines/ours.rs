@@ -7,7 +7,7 @@ use prolly_core::{
     ValueRef, merge, refuse,
 };
 
-use super::{CHANGES, FLUSHED_INSERTS, PROOFS, READS, REPEATS, expect_count, unsupported};
+use super::{CHANGES, FLUSHED_INSERTS, PROOFS, REPEATS, expect_count, reads_of, unsupported};
 use crate::{
     Result,
     data::{DataSet, Edits, Key, Random, Value, inserts, mixed_edits, new_keys, random_stored_keys},
@@ -82,7 +82,8 @@ fn bulk_load(keys: u64) -> Result<f64> {
 
 fn point_read(stored: u64) -> Result<f64> {
     let (_, tree) = load(&DataSet::new(stored))?;
-    let keys = random_stored_keys(stored, READS, 2);
+    let reads = reads_of(stored);
+    let keys = random_stored_keys(stored, reads, 2);
     let read = || -> Result<u64> {
         let mut found = 0;
         for key in &keys {
@@ -94,8 +95,8 @@ fn point_read(stored: u64) -> Result<f64> {
         Ok(found)
     };
     read()?;
-    let (time, found) = nanos_each(READS, read)?;
-    expect_count("found", found, READS)?;
+    let (time, found) = nanos_each(reads, read)?;
+    expect_count("found", found, reads)?;
     Ok(time)
 }
 

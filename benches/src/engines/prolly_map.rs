@@ -4,7 +4,7 @@ use std::{hint::black_box, sync::Arc};
 
 use prolly::{Config, MemStore, Mutation, Prolly, Tree};
 
-use super::{CHANGES, FLUSHED_INSERTS, PROOFS, READS, REPEATS, expect_count, unsupported};
+use super::{CHANGES, FLUSHED_INSERTS, PROOFS, REPEATS, expect_count, reads_of, unsupported};
 use crate::{
     Result,
     data::{DataSet, Edits, Key, Random, Value, inserts, mixed_edits, new_keys, random_stored_keys},
@@ -70,7 +70,8 @@ fn insert_random(keys: u64) -> Result<f64> {
 
 fn point_read(stored: u64) -> Result<f64> {
     let (prolly, tree) = load(&DataSet::new(stored))?;
-    let keys = random_stored_keys(stored, READS, 2);
+    let reads = reads_of(stored);
+    let keys = random_stored_keys(stored, reads, 2);
     let mut session = prolly.read(&tree)?;
     let mut read = || -> Result<u64> {
         let mut found = 0;
@@ -80,8 +81,8 @@ fn point_read(stored: u64) -> Result<f64> {
         Ok(found)
     };
     read()?;
-    let (time, found) = nanos_each(READS, read)?;
-    expect_count("found", found, READS)?;
+    let (time, found) = nanos_each(reads, read)?;
+    expect_count("found", found, reads)?;
     Ok(time)
 }
 

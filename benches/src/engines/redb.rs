@@ -7,7 +7,7 @@ use redb::{
     TableDefinition,
 };
 
-use super::{READS, expect_count, time_commits, unsupported};
+use super::{expect_count, reads_of, time_commits, unsupported};
 use crate::{
     Result,
     data::{DataSet, Key, Value, random_stored_keys},
@@ -59,7 +59,8 @@ fn timed_load(task: &Task, entries: &[(Key, Value)]) -> Result<f64> {
 fn point_read(task: &Task) -> Result<f64> {
     let database = open(&task.dir)?;
     load(&database, DataSet::new(task.keys).entries())?;
-    let keys = random_stored_keys(task.keys, READS, 2);
+    let reads = reads_of(task.keys);
+    let keys = random_stored_keys(task.keys, reads, 2);
     let table = database.begin_read()?.open_table(TABLE)?;
     let read = || -> Result<u64> {
         let mut found = 0;
@@ -72,8 +73,8 @@ fn point_read(task: &Task) -> Result<f64> {
         Ok(found)
     };
     read()?;
-    let (time, found) = nanos_each(READS, read)?;
-    expect_count("found", found, READS)?;
+    let (time, found) = nanos_each(reads, read)?;
+    expect_count("found", found, reads)?;
     Ok(time)
 }
 
