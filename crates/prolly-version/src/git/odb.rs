@@ -1,5 +1,8 @@
 //! Reads Git objects through gix, from packs and loose files, whoever wrote them.
 //!
+//! gix maps packs into memory, where what was read stays for as long as they are open. So they are opened anew after so
+//! much has been read, and the memory of a process does not grow with the store.
+//!
 //! **Invariant:** an object is reported absent only after the directory has been read afresh and every pack index in
 //! it could be opened: a pack that was merged away, or one that is damaged, is never mistaken for absence.
 
@@ -10,8 +13,12 @@ use std::{
 };
 
 use gix_hash::{ObjectId, oid};
-use gix_object::{Find, Kind};
-use gix_odb::{HandleArc, Store, store::init};
+use gix_object::Kind;
+use gix_odb::{
+    HandleArc, Store,
+    pack::{Find, cache::Never},
+    store::init,
+};
 
 use crate::{Error, Result};
 
@@ -20,18 +27,30 @@ const PACK_SLOTS: u16 = 4096;
 /// The largest object that is read, in bytes: damage to a length must not exhaust the memory.
 pub(super) const OBJECT_BYTES_MAX: usize = 1 << 28;
 
+/// What of a pack comes into memory with an object, in bytes: the system maps its surroundings too, as measured.
+const REGION_BYTES: u64 = 2 << 20;
+/// After reading from so many such regions, packs are opened anew: 64 MiB are mapped at most.
+const REGIONS_MAX: usize = 32;
+
 /// The objects of one repository.
 pub(super) struct ObjectDb {
     objects_dir: PathBuf,
     store: RwLock<Arc<Store>>,
     /// Handles not in use; each serves one thread at a time.
     idle: Mutex<Vec<HandleArc>>,
+    /// The regions that were read from since packs were opened: which pack, and where.
+    mapped: Mutex<HashSet<(u32, u64)>>,
 }
 
 impl ObjectDb {
     pub(super) fn open(objects_dir: PathBuf) -> Result<Self> {
         let store = open_store(&objects_dir)?;
-        Ok(Self { objects_dir, store: RwLock::new(store), idle: Mutex::new(Vec::new()) })
+        Ok(Self {
+            objects_dir,
+            store: RwLock::new(store),
+            idle: Mutex::new(Vec::new()),
+            mapped: Mutex::default(),
+        })
     }
 
     pub(super) fn pack_dir(&self) -> PathBuf {
@@ -40,13 +59,25 @@ impl ObjectDb {
 
     /// Reads an object into `buffer`; `None` when there is none.
     pub(super) fn find(&self, id: &oid, buffer: &mut Vec<u8>) -> Result<Option<Kind>> {
-        self.with_retry(
+        let found = self.with_retry(
             |handle| {
-                let object = handle.try_find(id, buffer).map_err(|error| failed("read", id, error))?;
-                Ok(object.map(|object| object.kind))
+                let found = handle.try_find_cached(id, buffer, &mut Never);
+                let found = found.map_err(|error| failed("read", id, error))?;
+                Ok(found.map(|(object, location)| (object.kind, location)))
             },
             |found| found.is_some(),
-        )
+        )?;
+        let Some((kind, location)) = found else { return Ok(None) };
+        if let Some(location) = location {
+            let region = (location.pack_id, location.pack_offset / REGION_BYTES);
+            let mut mapped = self.mapped.lock().unwrap_or_else(PoisonError::into_inner);
+            mapped.insert(region);
+            if mapped.len() > REGIONS_MAX {
+                drop(mapped);
+                self.reopen()?;
+            }
+        }
+        Ok(Some(kind))
     }
 
     /// Reads an object and checks that its content has this id.
@@ -87,6 +118,7 @@ impl ObjectDb {
         let fresh = open_store(&self.objects_dir)?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         *self.store.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.mapped.lock().unwrap_or_else(PoisonError::into_inner).clear();
         idle.clear();
         Ok(())
     }

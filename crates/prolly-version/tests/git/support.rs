@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::Arc,
 };
 
@@ -166,6 +166,7 @@ pub(crate) fn try_git(dir: &Path, args: &[&str]) -> Output {
         ])
         .args(args)
         .current_dir(dir)
+        .stdin(Stdio::null())
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .output()
@@ -196,6 +197,7 @@ pub(crate) fn child(job: &str, place: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "support::in_a_child", "--ignored", "--nocapture", "--test-threads=1"])
+        .stdin(Stdio::null())
         .env(JOB, job)
         .env(PLACE, place)
         .env_remove("XDG_CONFIG_HOME")
