@@ -104,7 +104,7 @@ impl Pairs {
             });
             // `dedup_by` keeps the first of equals, and the last one given must win.
             order.reverse();
-            order.dedup_by(|(_, a), (_, b)| key(*a) == key(*b));
+            order.dedup_by(|(a_word, a), (b_word, b)| a_word == b_word && key(*a) == key(*b));
             order.reverse();
         }
         PairEdits { pairs: self, order: order.into_iter() }

@@ -26,7 +26,7 @@
 //! | to | call |
 //! |---|---|
 //! | read | [`Store::get`], [`get_many`](Store::get_many), [`contains`](Store::contains), [`len`](Store::len); [`tree`](Store::tree) for ranges, prefixes, ranks, proofs |
-//! | stage | [`Store::insert`], [`insert_many`](Store::insert_many), [`delete`](Store::delete), [`delete_many`](Store::delete_many); [`status`](Store::status), [`discard`](Store::discard) |
+//! | stage | [`Store::insert`], [`insert_many`](Store::insert_many), [`update`](Store::update), [`delete`](Store::delete), [`delete_many`](Store::delete_many); [`status`](Store::status), [`discard`](Store::discard) |
 //! | stage trees | [`Store::create_tree`], [`drop_tree`](Store::drop_tree), [`copy_tree`](Store::copy_tree), [`set_metadata`](Store::set_metadata); [`catalog`](Store::catalog) lists them |
 //! | commit | [`Store::commit`], [`commit_as`](Store::commit_as), [`refresh`](Store::refresh) |
 //! | move | [`Store::branch`], [`create_branch`](Store::create_branch), [`checkout`](Store::checkout), [`tag`](Store::tag) and their kin |

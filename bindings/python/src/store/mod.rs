@@ -103,13 +103,7 @@ impl VersionedKvStore {
 
     /// Stages a new value for an existing key; False (and nothing staged) when there is no such key.
     fn update(&self, py: Python<'_>, key: Bytes<'_>, value: Bytes<'_>) -> PyResult<bool> {
-        self.0.call(py, |store, tree| {
-            let exists = store.contains(tree, &key)?;
-            if exists {
-                store.insert(tree, &key, &value)?;
-            }
-            Ok(exists)
-        })
+        self.0.call(py, |store, tree| Ok(store.update(tree, &key, &value)?))
     }
 
     /// Stages a removal; False when there is no such key.

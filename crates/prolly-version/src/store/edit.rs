@@ -69,6 +69,22 @@ impl Store {
         Ok(())
     }
 
+    /// Stages another value for a key that exists; says whether it does. If not, nothing is staged.
+    ///
+    /// # Errors
+    /// As [`Store::insert`].
+    pub fn update(&self, tree: &TreeKey, key: &[u8], value: &[u8]) -> Result<bool> {
+        let mut editor = self.core().edit()?;
+        let mut state = self.core().write();
+        let present = state.present(tree)?;
+        if !present.tree.contains(key)? {
+            return Ok(false);
+        }
+        present.tree.insert(key, value)?;
+        editor.push(tree, &Op::Put { key, value })?;
+        Ok(true)
+    }
+
     /// Stages the removal of a key; says whether it existed.
     ///
     /// # Errors

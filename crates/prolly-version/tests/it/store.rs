@@ -56,6 +56,9 @@ fn staged_changes_show_and_commit() {
     put(&store, "c", "3");
     assert!(store.delete(&map(), b"b").unwrap());
     assert!(!store.delete(&map(), b"zz").unwrap());
+    assert!(!store.update(&map(), b"zz", b"new").unwrap());
+    assert!(store.update(&map(), b"c", b"three").unwrap());
+    assert_eq!(get(&store, "c").as_deref(), Some("three"));
     let expected = [
         (b"a".to_vec(), ChangeKind::Modified),
         (b"b".to_vec(), ChangeKind::Deleted),
