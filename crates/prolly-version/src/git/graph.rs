@@ -63,6 +63,9 @@ impl CommitGraph for GitGraph {
 
     fn commits_by_prefix(&self, hex: &str, limit: usize) -> Result<Vec<CommitId>> {
         let mut found = Vec::new();
+        if hex.len() > gix_hash::Kind::Sha1.len_in_hex() {
+            return Ok(found);
+        }
         for id in self.objects.odb.ids_by_prefix(hex)? {
             if self.objects.odb.kind(&id)? == Some(Kind::Commit) {
                 found.push(commit_id(id));
