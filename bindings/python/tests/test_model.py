@@ -188,7 +188,8 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def commit(self) -> None:
         contents, parent = self.working(), self.branches[self.current]
-        self.record(self.store.commit("message"), contents, (parent,))
+        # Of equal contents, parents and seconds only the message tells commits apart.
+        self.record(self.store.commit(f"message {len(self.commits)}"), contents, (parent,))
         self.staged = {}
 
     @rule()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -563,3 +566,28 @@ def test_gc_removes_what_nothing_needs(open_store: Opener, disk_backend: Storage
     with pytest.raises(p.RefNotFoundError, match=lost):
         store.at(lost)
     assert list(store.items()) == [(b"k", b"v")]
+
+
+ENDS_WITHOUT_CLOSING = """
+    import sys
+    import prollytree as p
+    store = p.VersionedKvStore(sys.argv[1] + "/store", getattr(p.StorageBackend, sys.argv[2]))
+    tree = p.ProllyTree("file", sys.argv[1] + "/tree")
+    store.insert(b"staged", b"1")
+    tree.insert(b"k", b"v")
+    # Nothing drops these before the process ends.
+    sys.modules["kept"] = [store]
+    kept = [store]
+    kept.append(kept)
+    del store
+"""
+
+
+def test_a_process_that_ends_without_closing(tmp_path: Path, disk_backend: StorageBackend) -> None:
+    arguments = [sys.executable, "-c", textwrap.dedent(ENDS_WITHOUT_CLOSING), str(tmp_path), str(disk_backend)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    with VersionedKvStore(tmp_path / "store") as store:
+        assert store.status() == [(b"staged", "added")]
+    with p.ProllyTree("file", tmp_path / "tree") as tree:
+        assert tree.find(b"k") == b"v"
