@@ -518,9 +518,18 @@ fn the_formats_of_commits_and_catalogs_are_pinned() {
     put(&store, "k", "v");
     let ada = Identity { name: "Ada".into(), email: "ada@example.com".into() };
     let id = store.commit_as("pinned", Some(&ada)).unwrap();
-    assert_eq!(store.at("HEAD~1").unwrap().catalog().root_hash().to_string(), "51339ea491c829d18c96e1cfbc1919c1e1b2af34906f03402b884be023550710");
-    assert_eq!(store.at("HEAD").unwrap().catalog().root_hash().to_string(), "efc8773ff5376d191d9eabde16eefd0c5578554c3e060842607d7c603f41b310");
-    assert_eq!(store.resolve("HEAD~1").unwrap().to_string(), "984a5b68bc17b0fee32da416ab4fe1d2e7f2874c1c7711e5d20fd612c75fd256");
+    assert_eq!(
+        store.at("HEAD~1").unwrap().catalog().root_hash().to_string(),
+        "51339ea491c829d18c96e1cfbc1919c1e1b2af34906f03402b884be023550710"
+    );
+    assert_eq!(
+        store.at("HEAD").unwrap().catalog().root_hash().to_string(),
+        "efc8773ff5376d191d9eabde16eefd0c5578554c3e060842607d7c603f41b310"
+    );
+    assert_eq!(
+        store.resolve("HEAD~1").unwrap().to_string(),
+        "984a5b68bc17b0fee32da416ab4fe1d2e7f2874c1c7711e5d20fd612c75fd256"
+    );
     assert_eq!(id.to_string(), "023bf03175066f97fb99601f3ae53d4eaa6b65152ea2c5528571cebf1489688c");
 }
 
