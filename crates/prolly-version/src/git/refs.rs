@@ -3,8 +3,10 @@
 //! **Invariant:** a loose ref is looked for before the packed one, so that one which Git packs at this moment is seen
 //! in one place or the other.
 
+mod dirs;
 mod edit;
 mod packed;
+mod recover;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -14,8 +16,9 @@ use std::{
 
 use gix_hash::ObjectId;
 
-pub(super) use edit::{Move, recover};
+pub(super) use edit::Move;
 use packed::Packed;
+pub(super) use recover::recover;
 
 use super::{commit::commit_id, files};
 use crate::{Error, Head, Result};

@@ -82,7 +82,7 @@ impl<'a> PackWriter<'a> {
             .write_to(content.len() as u64, &mut header)
             .map_err(|error| Error::io("write", &self.base, error))?;
         let mut compressed = std::mem::take(&mut self.compressed);
-        self.compressor.compress(content, &mut compressed)?;
+        self.compressor.compress(kind, content, &mut compressed)?;
         let added = self.add_entry(id, &[&header, &compressed]);
         self.compressed = compressed;
         added
@@ -116,7 +116,8 @@ impl<'a> PackWriter<'a> {
     /// Adds a delta; its base begins at `base`.
     pub(super) fn add_new_delta(&mut self, id: ObjectId, base: u64, delta: &[u8]) -> Result<()> {
         let mut compressed = std::mem::take(&mut self.compressed);
-        self.compressor.compress(delta, &mut compressed)?;
+        // What a delta inserts is mostly hashes or what they stand for, and short.
+        self.compressor.compress(Kind::Tree, delta, &mut compressed)?;
         let added = self.add_delta(id, base, delta.len() as u64, &compressed);
         self.compressed = compressed;
         added

@@ -20,6 +20,8 @@ use super::{
         layout::Layout,
     },
     RefFiles, Target, check_name,
+    dirs::{make_parents, remove_empty_dirs, remove_empty_parents},
+    recover::encode_journal,
 };
 use crate::{Error, Result};
 
@@ -130,12 +132,13 @@ impl RefFiles {
         staged: Staged,
         peel: Peel<'_>,
     ) -> Result<Prepared<'a>> {
-        let moves = staged.moves;
-        self.check(&moves, peel)?;
-        let mut prepared = Prepared { refs: self, layout, moves, locks: Vec::new() };
+        let mut prepared = Prepared { refs: self, layout, moves: staged.moves, locks: Vec::new() };
         for wanted in &prepared.moves {
             let path = self.git_dir.join(&wanted.name);
-            make_parents(&self.git_dir, &path)?;
+            // A ref that exists may be a packed one, and have no directory either.
+            if files::metadata(&path)?.is_none() {
+                make_parents(&self.git_dir, &path)?;
+            }
             prepared.locks.push(LockFile::take(layout, &path)?);
         }
         let held = self.check(&prepared.moves, peel)?;
@@ -144,7 +147,7 @@ impl RefFiles {
     }
 
     /// Checks what a ref holds, and returns it.
-    fn expect(&self, wanted: &Move, peel: Peel<'_>) -> Result<Option<ObjectId>> {
+    pub(super) fn expect(&self, wanted: &Move, peel: Peel<'_>) -> Result<Option<ObjectId>> {
         let held = match self.read(&wanted.name)? {
             None => None,
             Some((Target::Object(id), _)) => Some(id),
@@ -204,6 +207,9 @@ impl RefFiles {
     }
 
     fn log(&self, wanted: &Move) -> Result<()> {
+        if !self.keeps_logs()? {
+            return Ok(());
+        }
         let null = ObjectId::null(gix_hash::Kind::Sha1);
         let line = format!(
             "{} {} {}\n",
@@ -229,7 +235,9 @@ impl RefFiles {
     fn apply(&self, wanted: &Move, temporary: &Path) -> Result<()> {
         let path = self.git_dir.join(&wanted.name);
         if wanted.new.is_some() {
-            remove_empty_dirs(&path)?;
+            if wanted.expected.is_none() {
+                remove_empty_dirs(&path)?;
+            }
             files::rename(temporary, &path)?;
         } else {
             files::remove(&path)?;
@@ -240,7 +248,7 @@ impl RefFiles {
 
     /// Takes refs out of `packed-refs`, which comes before their files are removed.
     fn remove_packed(&self, layout: &Layout, names: &[&str]) -> Result<()> {
-        if self.packed()?.without(names).is_none() {
+        if names.is_empty() || self.packed()?.without(names).is_none() {
             return Ok(());
         }
         let path = self.git_dir.join("packed-refs");
@@ -311,119 +319,8 @@ impl LockFile {
     }
 }
 
-/// Finishes or clears away what an owner of the store's lock left behind when it died. The lock must be held.
-pub(in super::super) fn recover(refs: &RefFiles, layout: &Layout) -> Result<()> {
-    if layout.token_is_linked()? {
-        let mut names = Vec::new();
-        find_locks(&refs.git_dir, "refs", &mut names)?;
-        names.extend(["HEAD.lock", "packed-refs.lock", "config.lock"].map(str::to_owned));
-        for name in names {
-            let path = refs.git_dir.join(name);
-            if files::same_file(&layout.token(), &path)? {
-                files::remove(&path)?;
-            }
-        }
-    }
-    let journal = layout.ref_journal();
-    let Some(bytes) = files::read(&journal)? else { return Ok(()) };
-    let damaged =
-        || Error::DamagedFile { path: journal.clone(), reason: "it does not list moves".to_owned() };
-    let moves = decode_journal(&bytes).ok_or_else(damaged)?;
-    let no_peel = |_| Ok(None);
-    let pending: Vec<Move> =
-        moves.into_iter().filter(|wanted| refs.expect(wanted, &no_peel).is_ok()).collect();
-    // One at a time: a second journal would overwrite this one.
-    for wanted in pending {
-        refs.make(layout, vec![wanted], &no_peel)?;
-    }
-    files::remove(&journal)?;
-    files::sync_dir(files::parent(&journal))
-}
-
-fn encode_journal(moves: &[Move]) -> String {
-    let text = |id: Option<ObjectId>| id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-    moves
-        .iter()
-        .map(|wanted| {
-            format!(
-                "{} {} {}\t{}\n",
-                text(wanted.expected),
-                text(wanted.new),
-                wanted.name,
-                wanted.log.replace('\n', " ")
-            )
-        })
-        .collect()
-}
-
-fn decode_journal(bytes: &[u8]) -> Option<Vec<Move>> {
-    let id = |text: &str| match text {
-        "-" => Some(None),
-        hex => ObjectId::from_hex(hex.as_bytes()).ok().map(Some),
-    };
-    std::str::from_utf8(bytes)
-        .ok()?
-        .lines()
-        .map(|line| {
-            let (edit, log) = line.split_once('\t')?;
-            let mut fields = edit.splitn(3, ' ');
-            let (expected, new, name) = (fields.next()?, fields.next()?, fields.next()?);
-            Some(Move { name: name.to_owned(), expected: id(expected)?, new: id(new)?, log: log.to_owned() })
-        })
-        .collect()
-}
-
 fn lock_path(path: &Path) -> PathBuf {
     let mut lock = path.as_os_str().to_owned();
     lock.push(".lock");
     lock.into()
-}
-
-fn find_locks(git_dir: &Path, dir: &str, out: &mut Vec<String>) -> Result<()> {
-    for (entry, kind) in files::list(&git_dir.join(dir))? {
-        let name = format!("{dir}/{entry}");
-        if kind.is_dir() {
-            find_locks(git_dir, &name, out)?;
-        } else if name.ends_with(".lock") {
-            out.push(name);
-        }
-    }
-    Ok(())
-}
-
-/// Makes the directories above a ref, durably.
-fn make_parents(git_dir: &Path, path: &Path) -> Result<()> {
-    let dir = files::parent(path);
-    if files::metadata(dir)?.is_some() {
-        return Ok(());
-    }
-    files::create_dir_all(dir)?;
-    for above in dir.ancestors().skip(1).take_while(|above| above.starts_with(git_dir)) {
-        files::sync_dir(above)?;
-    }
-    Ok(())
-}
-
-/// Removes the empty directories that deleted refs left where a ref is to be.
-fn remove_empty_dirs(path: &Path) -> Result<()> {
-    if !files::metadata(path)?.is_some_and(|found| found.is_dir()) {
-        return Ok(());
-    }
-    for (entry, kind) in files::list(path)? {
-        if kind.is_dir() {
-            remove_empty_dirs(&path.join(entry))?;
-        }
-    }
-    files::remove_empty_dir(path).map(drop)
-}
-
-/// Removes the directories that a deleted ref leaves empty, but for `refs/heads` and its like.
-fn remove_empty_parents(git_dir: &Path, name: &str) -> Result<()> {
-    for (slash, _) in name.rmatch_indices('/') {
-        let dir = &name[..slash];
-        if dir.matches('/').count() < 2 || !files::remove_empty_dir(&git_dir.join(dir))? {
-            break;
-        }
-    }
-    Ok(())
 }
