@@ -102,6 +102,38 @@ fn a_gc_that_runs_all_the_time_loses_nothing() {
 }
 
 #[test]
+fn a_pack_is_kept_until_its_ref_has_moved() {
+    let dir = tempfile::tempdir().unwrap();
+    let graph = open(dir.path());
+    commit(&graph, entries(50));
+    let pack_dir = dir.path().join(".git/objects/pack");
+    let lock = dir.path().join(".git/refs/heads/x.lock");
+    for attempt in 0u64.. {
+        // Somebody keeps the ref locked, so the pack is there for a while before the ref is.
+        std::fs::write(&lock, "").unwrap();
+        let packs = files_ending(&pack_dir, ".idx").len();
+        let published = std::thread::scope(|scope| {
+            let edits = vec![put(noise(attempt, 16), noise(attempt, 1_000))];
+            let publishing = scope.spawn(|| commit_on(&graph, "refs/heads/x", edits, "waits for its ref"));
+            while files_ending(&pack_dir, ".idx").len() == packs {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            git(dir.path(), &["repack", "-q", "-a", "-d"]);
+            std::fs::remove_file(&lock).unwrap();
+            publishing.join().unwrap()
+        });
+        match published {
+            Ok(_) => break,
+            // The machine was so busy that its patience was over before Git was done.
+            Err(Error::Locked { .. }) if attempt < 10 => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(history(&open(dir.path()), "refs/heads/x").len(), 1);
+    fsck(dir.path());
+}
+
+#[test]
 fn readers_see_whole_commits_while_others_write_and_sweep() {
     let dir = tempfile::tempdir().unwrap();
     let writer = open(dir.path());
