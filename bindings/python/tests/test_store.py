@@ -372,6 +372,11 @@ def test_open_does_not_create(tmp_path: Path, disk_backend: StorageBackend) -> N
         assert store.storage_backend() == disk_backend
 
 
+def test_there_is_no_store_in_memory_to_open(tmp_path: Path) -> None:
+    with pytest.raises(p.StorageError, match="memory"):
+        VersionedKvStore.open(tmp_path / "s", StorageBackend.InMemory)
+
+
 def test_staged_changes_survive_a_clean_close(disk_backend: StorageBackend, open_store: Opener) -> None:
     with open_store(disk_backend) as store:
         store.insert_batch({b"a": b"1", b"b": b"2"})

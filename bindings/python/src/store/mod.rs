@@ -7,7 +7,7 @@ mod merges;
 mod versions;
 
 use prolly_core::Tree;
-use prolly_version::{Options, Store};
+use prolly_version::{BackendKind, Options, Store};
 use pyo3::{
     prelude::*,
     types::{PyBytes, PyCFunction, PyString},
@@ -18,7 +18,8 @@ use crate::{
     args::{Bytes, Claim, Path},
     batch::{Keys, Pairs},
     config::TreeConfig,
-    errors, proof,
+    errors::{self, StorageError},
+    proof,
     scan::{self, Kind, Scan, scan},
     types::{self, StorageBackend},
 };
@@ -70,6 +71,9 @@ impl VersionedKvStore {
     #[staticmethod]
     #[pyo3(signature = (path, storage_backend=None))]
     fn open(py: Python<'_>, path: Path, storage_backend: Option<StorageBackend>) -> PyResult<Self> {
+        if matches!(storage_backend, Some(StorageBackend(BackendKind::Memory))) {
+            return Err(StorageError::new_err("a store in memory can only be made, there is none to open"));
+        }
         Self::open_with(py, path, options(storage_backend, None, false))
     }
 
