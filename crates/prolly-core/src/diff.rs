@@ -123,7 +123,9 @@ fn pass_equal(left: &mut Walk, right: &mut Walk) {
     }
     let (mut in_a, mut in_b) = (a.slot(*a_index), b.slot(*b_index));
     for _ in 1..(a.count() - *a_index).min(b.count() - *b_index) {
-        let (next_a, next_b) = (a.slot_after(in_a), b.slot_after(in_b));
+        let (mut next_a, mut next_b) = (in_a, in_b);
+        a.advance_slot(&mut next_a);
+        b.advance_slot(&mut next_b);
         if a.suffix_at(&next_a) != b.suffix_at(&next_b) || a.tagged_at(&next_a) != b.tagged_at(&next_b) {
             break;
         }

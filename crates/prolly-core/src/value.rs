@@ -82,6 +82,12 @@ impl<'a> ValueRef<'a> {
     pub fn from_tagged(tagged: &'a [u8]) -> Result<Self> {
         match tagged {
             [TAG_INLINE, bytes @ ..] => Ok(Self::Inline(bytes)),
+            _ => Self::from_tagged_link(tagged),
+        }
+    }
+
+    fn from_tagged_link(tagged: &'a [u8]) -> Result<Self> {
+        match tagged {
             [TAG_BLOB, ..] if tagged.len() == ENVELOPE_BYTES && tagged.starts_with(&BLOB_HEADER) => {
                 let (len, hash) = tagged[4..].split_at(8);
                 Ok(Self::Blob { len: u64::from_le_bytes(array(len)), hash: Hash::new(array(hash)) })

@@ -56,7 +56,11 @@ impl Commitment {
         if node.is_leaf() {
             let mut slot = crate::node::Slot::default();
             for index in 0..node.count() {
-                slot = if index == 0 { node.first_slot() } else { node.slot_after(slot) };
+                if index == 0 {
+                    slot = node.first_slot();
+                } else {
+                    node.advance_slot(&mut slot);
+                }
                 let (suffix, value) = (node.suffix_at(&slot), node.tagged_at(&slot));
                 let needed = field_bytes(prefix.len() + suffix.len()) + field_bytes(value.len());
                 this.make_room(level, index, needed);

@@ -75,6 +75,14 @@ pub(crate) struct Slot {
     value: (usize, usize),
 }
 
+impl Slot {
+    /// Where the key without the common prefix begins in the bytes of the node.
+    #[inline]
+    pub(crate) fn key_start(&self) -> usize {
+        self.key.0
+    }
+}
+
 impl Node {
     /// The address of the node.
     pub fn hash(&self) -> &Hash {
@@ -121,6 +129,12 @@ impl Node {
         &self.bytes[HEADER_BYTES..HEADER_BYTES + self.layout.prefix_len]
     }
 
+    /// Length of [`Node::prefix`].
+    #[inline]
+    pub(crate) fn prefix_len(&self) -> usize {
+        self.layout.prefix_len
+    }
+
     /// Key `index` without the common prefix.
     ///
     /// # Panics
@@ -145,7 +159,7 @@ impl Node {
 
     /// Length of key `index` in bytes.
     pub fn key_len(&self, index: usize) -> usize {
-        self.layout.prefix_len + self.key_suffix(index).len()
+        self.prefix_len() + self.key_suffix(index).len()
     }
 
     /// The last key of the node, `None` for the empty leaf.
@@ -269,36 +283,42 @@ impl Node {
 
     /// Where the first entry of a leaf is.
     pub(crate) fn first_slot(&self) -> Slot {
-        self.slot_after(Slot {
-            index: usize::MAX,
-            key: (0, self.layout.keys),
-            value: (0, self.layout.values),
-        })
+        let mut slot = Slot { index: usize::MAX, key: (0, self.layout.keys), value: (0, self.layout.values) };
+        self.advance_slot(&mut slot);
+        slot
     }
 
     /// Where entry `index` of a leaf is.
     pub(crate) fn slot(&self, index: usize) -> Slot {
         let Some(before) = index.checked_sub(1) else { return self.first_slot() };
-        self.slot_after(Slot {
+        let mut slot = Slot {
             index: before,
             key: (0, self.layout.keys + self.key_end(before)),
             value: (0, self.layout.values + self.value_end(before)),
-        })
+        };
+        self.advance_slot(&mut slot);
+        slot
     }
 
-    /// Where the entry after `slot` of a leaf is, in half the look-ups of [`Node::slot`].
-    #[inline]
-    pub(crate) fn slot_after(&self, slot: Slot) -> Slot {
-        let index = slot.index.wrapping_add(1);
-        let key_end = self.layout.keys + self.key_end(index);
-        let value_end = self.layout.values + self.value_end(index);
-        Slot { index, key: (slot.key.1, key_end), value: (slot.value.1, value_end) }
+    /// Moves `slot` to the entry after it of a leaf, in half the look-ups of [`Node::slot`]. In place: a slot that is
+    /// returned through memory costs a scan half of its speed.
+    #[inline(always)]
+    pub(crate) fn advance_slot(&self, slot: &mut Slot) {
+        slot.index = slot.index.wrapping_add(1);
+        slot.key = (slot.key.1, self.layout.keys + self.key_end(slot.index));
+        slot.value = (slot.value.1, self.layout.values + self.value_end(slot.index));
     }
 
     /// The key at `slot` without the common prefix.
     #[inline]
     pub(crate) fn suffix_at(&self, slot: &Slot) -> &[u8] {
         &self.bytes[slot.key.0..slot.key.1]
+    }
+
+    /// The stored form from `at` on.
+    #[inline]
+    pub(crate) fn bytes_from(&self, at: usize) -> &[u8] {
+        &self.bytes[at..]
     }
 
     /// The tagged value at `slot`.
@@ -308,7 +328,7 @@ impl Node {
     }
 
     /// The value at `slot`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value_at(&self, slot: &Slot) -> ValueRef<'_> {
         ValueRef::from_tagged(self.tagged_at(slot)).expect("tags were checked when the node was made")
     }

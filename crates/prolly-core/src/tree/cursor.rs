@@ -14,26 +14,42 @@ pub struct Cursor {
     path: Vec<(Arc<Node>, usize)>,
     leaf: Arc<Node>,
     slot: Slot,
-    /// The key at the position; its first `prefix_len` bytes are the prefix of the leaf.
+    /// Begins with the key at the position; behind it is room, so that most keys are copied without a look at their length.
     key: Vec<u8>,
+    key_len: usize,
     on_entry: bool,
 }
+
+/// Room for a key's own part that is copied in one piece.
+const PIECE_BYTES: usize = 16;
 
 impl Cursor {
     pub(super) fn new(tree: Tree) -> Self {
         let leaf = Arc::clone(&tree.root);
-        Self { tree, path: Vec::new(), leaf, slot: Slot::default(), key: Vec::new(), on_entry: false }
+        Self {
+            tree,
+            path: Vec::new(),
+            leaf,
+            slot: Slot::default(),
+            key: Vec::new(),
+            key_len: 0,
+            on_entry: false,
+        }
     }
 
     /// The key at the position, `None` when the cursor is on no entry.
+    #[inline]
     pub fn key(&self) -> Option<&[u8]> {
-        self.on_entry.then_some(self.key.as_slice())
+        self.on_entry.then(|| &self.key[..self.key_len])
     }
 
     /// Key and value at the position, `None` when the cursor is on no entry.
-    #[inline]
+    #[inline(always)]
     pub fn entry(&self) -> Option<(&[u8], ValueRef<'_>)> {
-        self.on_entry.then(|| (self.key.as_slice(), self.leaf.value_at(&self.slot)))
+        if !self.on_entry {
+            return None;
+        }
+        Some((&self.key[..self.key_len], self.leaf.value_at(&self.slot)))
     }
 
     /// The object that the value at the position links to.
@@ -104,12 +120,23 @@ impl Cursor {
     /// What reading a node reports.
     #[inline]
     pub fn advance(&mut self) -> Result<()> {
-        if !self.on_entry {
-            return Ok(());
+        if self.advance_in_leaf() { Ok(()) } else { self.advance_leaf() }
+    }
+
+    /// Moves to the next entry of the leaf; false, and nothing done, when there is none.
+    #[inline(always)]
+    pub(super) fn advance_in_leaf(&mut self) -> bool {
+        if !self.on_entry || self.slot.index + 1 >= self.leaf.count() {
+            return false;
         }
-        if self.slot.index + 1 < self.leaf.count() {
-            self.slot = self.leaf.slot_after(self.slot);
-            self.read_suffix();
+        self.leaf.advance_slot(&mut self.slot);
+        self.read_suffix();
+        true
+    }
+
+    #[cold]
+    fn advance_leaf(&mut self) -> Result<()> {
+        if !self.on_entry {
             return Ok(());
         }
         self.leave_leaf(|(node, index)| (*index + 1 < node.count()).then(|| *index + 1), |_| 0)
@@ -170,6 +197,8 @@ impl Cursor {
                 self.leaf = node;
                 self.slot = self.leaf.slot(index);
                 self.leaf.read_key(index, &mut self.key);
+                self.key_len = self.key.len();
+                self.key.resize(self.key_len.max(self.leaf.prefix_len() + PIECE_BYTES), 0);
                 self.on_entry = true;
                 return Ok(());
             }
@@ -179,9 +208,18 @@ impl Cursor {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_suffix(&mut self) {
-        self.key.truncate(self.leaf.prefix().len());
-        self.key.extend_from_slice(self.leaf.suffix_at(&self.slot));
+        let prefix_len = self.leaf.prefix_len();
+        let suffix = self.leaf.suffix_at(&self.slot);
+        self.key_len = prefix_len + suffix.len();
+        let piece = self.leaf.bytes_from(self.slot.key_start()).first_chunk::<PIECE_BYTES>();
+        match (piece, self.key[prefix_len..].first_chunk_mut::<PIECE_BYTES>()) {
+            (Some(piece), Some(room)) if suffix.len() <= PIECE_BYTES => *room = *piece,
+            _ => {
+                self.key.truncate(prefix_len);
+                self.key.extend_from_slice(suffix);
+            }
+        }
     }
 }

@@ -96,7 +96,7 @@ impl Range {
     ///
     /// # Errors
     /// What reading a node reports.
-    #[inline]
+    #[inline(always)]
     pub fn next_entry(&mut self) -> Result<Option<(&[u8], ValueRef<'_>)>> {
         self.step_front()?;
         Ok(self.front.as_ref().and_then(Cursor::entry))
@@ -134,8 +134,18 @@ impl Range {
         owned_pair(self.back.as_ref())
     }
 
-    #[inline]
+    #[inline(always)]
     fn step_front(&mut self) -> Result<()> {
+        if self.start < self.end && self.front.as_mut().is_some_and(Cursor::advance_in_leaf) {
+            self.start += 1;
+            return Ok(());
+        }
+        self.step_front_over()
+    }
+
+    /// As [`Range::step_front`], to where the leaf does not reach.
+    #[cold]
+    fn step_front_over(&mut self) -> Result<()> {
         if self.start == self.end {
             self.front = None;
             return Ok(());
