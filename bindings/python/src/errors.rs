@@ -58,8 +58,6 @@ pub(crate) enum Failure {
     Closed(&'static str),
     /// A merge of this branch failed.
     Merge { branch: String, error: Box<prolly_version::Error> },
-    /// The branch to merge is the current one.
-    MergeWithItself { branch: String },
     /// The directory of a tree has another ref in it, so it belongs to something else.
     OtherContents { path: PathBuf, name: String },
 }
@@ -90,9 +88,6 @@ impl From<Failure> for PyErr {
             Failure::Store(error) => class_of_store(&error).error(error.to_string()),
             Failure::Version(error) => of_version(error),
             Failure::Merge { branch, error } => of_merge(&branch, *error),
-            Failure::MergeWithItself { branch } => {
-                MergeError::new_err(format!("cannot merge {branch:?}: it is the current branch itself"))
-            }
             Failure::Closed(what) => StorageError::new_err(format!("the {what} is closed")),
             Failure::OtherContents { path, name } => IncompatibleStoreError::new_err(format!(
                 "{} holds something other than a tree: it has a ref {name:?}",
@@ -180,7 +175,8 @@ fn class_of_version(error: &prolly_version::Error) -> Class {
         | Error::UnknownTag { .. }
         | Error::UnknownRevision { .. }
         | Error::AmbiguousRevision { .. }
-        | Error::InvalidRevision { .. } => Class::RefNotFound,
+        | Error::InvalidRevision { .. }
+        | Error::MainlineNeeded { .. } => Class::RefNotFound,
         Error::MissingCommit { .. }
         | Error::DamagedCommit { .. }
         | Error::DamagedCatalog { .. }
@@ -193,6 +189,7 @@ fn class_of_version(error: &prolly_version::Error) -> Class {
         | Error::OtherBackend { .. }
         | Error::NewerFormat { .. } => Class::Incompatible,
         Error::UnrelatedHistories { .. }
+        | Error::MergeIntoItself { .. }
         | Error::MergeConflicts { .. }
         | Error::NoMergeDriver { .. }
         | Error::CannotMerge { .. } => Class::Merge,

@@ -67,6 +67,8 @@ pub struct TreeVersion {
 #[derive(Clone, Debug)]
 pub struct Catalog {
     tree: Tree,
+    /// Trees that are staged, whose nodes stay as long as there are handles on them.
+    staged: Arc<BTreeMap<TreeKey, TreeVersion>>,
 }
 
 impl Catalog {
@@ -75,7 +77,7 @@ impl Catalog {
     /// # Errors
     /// None in practice: the configuration is fixed.
     pub fn empty(reader: Arc<dyn NodeReader>) -> Result<Self> {
-        Ok(Self { tree: Tree::empty(reader, CATALOG_CONFIG)? })
+        Ok(Self::from_tree(Tree::empty(reader, CATALOG_CONFIG)?))
     }
 
     /// Opens the catalog with this root.
@@ -83,16 +85,21 @@ impl Catalog {
     /// # Errors
     /// What reading the root reports.
     pub fn open(reader: Arc<dyn NodeReader>, root: &Link) -> Result<Self> {
-        Ok(Self { tree: Tree::open(reader, CATALOG_CONFIG, root)? })
+        Ok(Self::from_tree(Tree::open(reader, CATALOG_CONFIG, root)?))
     }
 
     pub(crate) fn from_tree(tree: Tree) -> Self {
-        Self { tree }
+        Self { tree, staged: Arc::default() }
+    }
+
+    /// The same catalog, which keeps the nodes of these trees of it.
+    pub(crate) fn with_staged(self, staged: BTreeMap<TreeKey, TreeVersion>) -> Self {
+        Self { staged: Arc::new(staged), ..self }
     }
 
     /// The same catalog, its nodes and its trees read from elsewhere.
     pub(crate) fn with_reader(&self, reader: Arc<dyn NodeReader>) -> Self {
-        Self { tree: self.tree.with_reader(reader) }
+        Self::from_tree(self.tree.with_reader(reader))
     }
 
     /// The catalog as a tree.
@@ -134,6 +141,9 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::entry`].
     pub fn version(&self, key: &TreeKey) -> Result<Option<TreeVersion>> {
+        if let Some(version) = self.staged.get(key) {
+            return Ok(Some(version.clone()));
+        }
         let Some(entry) = self.entry(key)? else { return Ok(None) };
         self.open_entry(entry).map(Some)
     }
@@ -185,7 +195,7 @@ impl Catalog {
             .iter()
             .map(|(key, version)| Ok((key.to_catalog_key(), version.as_ref().map(encode_entry).transpose()?)))
             .collect::<Result<Vec<_>>>()?;
-        Ok(Self { tree: self.tree.apply(writer, &mut Edits { encoded, at: 0 })? })
+        Ok(Self::from_tree(self.tree.apply(writer, &mut Edits { encoded, at: 0 })?))
     }
 }
 
@@ -256,7 +266,7 @@ pub(crate) fn encode_entry(version: &TreeVersion) -> Result<EncodedEntry> {
 }
 
 /// Decodes the value that a catalog has for a tree.
-fn read_entry(key: TreeKey, value: ValueRef<'_>, link: Option<Link>) -> Result<TreeEntry> {
+pub(crate) fn read_entry(key: TreeKey, value: ValueRef<'_>, link: Option<Link>) -> Result<TreeEntry> {
     let damaged = |reason: String| Error::DamagedCatalog { tree: key.to_string(), reason };
     let (ValueRef::Tree { descriptor, .. }, Some(root)) = (value, link) else {
         return Err(damaged("it links to no tree".to_owned()));

@@ -192,6 +192,20 @@ pub enum Error {
         /// The keys changed on both sides, all of them.
         keys: Vec<KeyInTree>,
     },
+    /// A branch, or the commit that the store stands on, was to be merged into itself.
+    #[error("{revision:?} cannot be merged into itself")]
+    MergeIntoItself {
+        /// As given.
+        revision: String,
+    },
+    /// A merge commit cannot be undone without saying which of its parents to go back to.
+    #[error("{revision:?} is a merge of {parents}: say which parent to go back to (mainline 1 to {parents})")]
+    MainlineNeeded {
+        /// As given.
+        revision: String,
+        /// Number of its parents.
+        parents: usize,
+    },
     /// Two revisions have no common ancestor.
     #[error("{ours} and {theirs} have no common history")]
     UnrelatedHistories {

@@ -12,7 +12,7 @@
 //! store.insert(&map, b"user:alice", b"Alice")?;
 //! let first = store.commit("seed")?;
 //!
-//! store.create_branch("feature")?;
+//! store.create_branch("feature", None)?;
 //! store.insert(&map, b"user:alice", b"Alice Smith")?;
 //! store.commit("rename")?;
 //!
@@ -47,6 +47,7 @@ mod graph;
 mod journal;
 mod merge;
 mod native;
+mod proof;
 mod refname;
 mod revision;
 mod store;
@@ -62,9 +63,10 @@ pub use graph::{
 pub use journal::StrandedJournal;
 pub use merge::{
     Finish, MapDriver, MergeDriver, MergeDrivers, MergeFinisher, MergeInput, MergeOutcome, MergeStrategy,
-    MergedTrees, Resolution,
+    MergedTrees, Resolution, TreeStrategies,
 };
 pub use native::NativeGraph;
+pub use proof::{TreeProof, VerifiedTree};
 pub use refname::{
     BRANCH_PREFIX, REMOTE_PREFIX, TAG_PREFIX, branch_ref_name, branch_short_name, check_ref_name,
     tag_ref_name,

@@ -81,8 +81,26 @@ fn resolve_name(graph: &dyn CommitGraph, head: &Head, name: &str, revision: &str
     resolve_abbreviation(graph, name, revision)
 }
 
-/// Looks a full or short ref name up; a name that no ref can have is simply not there.
+/// The full name of the ref that a revision is, when it is one: a revision that is looked up in another way before, such
+/// as `HEAD` or a commit's id, is none.
+pub(crate) fn find_ref(graph: &dyn CommitGraph, revision: &str) -> Result<Option<String>> {
+    if revision == "HEAD" || revision == "@" {
+        return Ok(None);
+    }
+    if let Ok(id) = revision.parse::<CommitId>()
+        && graph.read_commit(&id)?.is_some()
+    {
+        return Ok(None);
+    }
+    Ok(lookup(graph, revision)?.map(|(name, _)| name))
+}
+
 fn resolve_ref(graph: &dyn CommitGraph, name: &str) -> Result<Option<CommitId>> {
+    Ok(lookup(graph, name)?.map(|(_, id)| id))
+}
+
+/// Looks a full or short ref name up; a name that no ref can have is simply not there.
+fn lookup(graph: &dyn CommitGraph, name: &str) -> Result<Option<(String, CommitId)>> {
     let candidates = if name.starts_with("refs/") {
         vec![name.to_owned()]
     } else {
@@ -96,7 +114,7 @@ fn resolve_ref(graph: &dyn CommitGraph, name: &str) -> Result<Option<CommitId>> 
         if crate::check_ref_name(&candidate).is_ok()
             && let Some(id) = graph.read_ref(&candidate)?
         {
-            return Ok(Some(id));
+            return Ok(Some((candidate, id)));
         }
     }
     Ok(None)

@@ -40,15 +40,7 @@ impl VersionedKvStore {
     /// Raises as `branch` and `checkout` do.
     #[pyo3(signature = (name, revision=None))]
     fn create_branch(&self, py: Python<'_>, name: &str, revision: Option<&str>) -> PyResult<()> {
-        self.0.call(py, |store, _| {
-            let Some(revision) = revision else { return Ok(store.create_branch(name)?) };
-            store.branch(name, Some(revision))?;
-            if let Err(error) = store.checkout(name, false) {
-                store.delete_branch(name)?;
-                return Err(error.into());
-            }
-            Ok(())
-        })
+        self.0.call(py, |store, _| Ok(store.create_branch(name, revision).map(|_| ())?))
     }
 
     /// Deletes a branch. Raises RefError for the current one, RefNotFoundError when there is none.

@@ -7,8 +7,7 @@
 use std::collections::HashMap;
 
 use prolly_version::{
-    BRANCH_PREFIX, CommitId, Error, MergeConflict, MergeOptions, MergeStrategy, Resolution, Store, TreeKey,
-    merge_bases,
+    CommitId, Error, MergeConflict, MergeOptions, MergeStrategy, Resolution, Store, TreeKey, merge_bases,
 };
 use pyo3::prelude::*;
 
@@ -56,22 +55,12 @@ fn merge<'a>(
     message: Option<&'a str>,
     strategy: MergeStrategy<'a>,
 ) -> Outcome<CommitId> {
-    refuse_itself(store, branch)?;
     let options = MergeOptions { strategy, message, ..MergeOptions::default() };
     store.merge(branch, options).map_err(failed(branch))
 }
 
 fn conflicts(store: &Store, branch: &str) -> Outcome<Vec<MergeConflict>> {
-    refuse_itself(store, branch)?;
     store.try_merge(branch).map_err(failed(branch))
-}
-
-fn refuse_itself(store: &Store, branch: &str) -> Outcome<()> {
-    let name = branch.strip_prefix(BRANCH_PREFIX).unwrap_or(branch);
-    if matches!(branch, "HEAD" | "@") || store.current_branch().as_deref() == Some(name) {
-        return Err(Failure::MergeWithItself { branch: branch.to_owned() });
-    }
-    Ok(())
 }
 
 impl VersionedKvStore {

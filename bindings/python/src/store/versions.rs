@@ -63,12 +63,8 @@ impl VersionedKvStore {
     }
 
     /// Drops the staged changes; their number.
-    fn discard(&self, py: Python<'_>) -> PyResult<usize> {
-        self.0.call(py, |store, _| {
-            let staged = store.status()?.try_fold(0, |count, change| change.map(|_| count + 1))?;
-            store.discard()?;
-            Ok(staged)
-        })
+    fn discard(&self, py: Python<'_>) -> PyResult<u64> {
+        self.0.call(py, |store, _| Ok(store.discard()?))
     }
 
     /// Drops the staged changes and, given a revision, moves the current branch to it.
@@ -76,7 +72,7 @@ impl VersionedKvStore {
     fn reset(&self, py: Python<'_>, revision: Option<&str>) -> PyResult<()> {
         self.0.call(py, |store, _| match revision {
             Some(revision) => Ok(store.reset(revision, ResetMode::Hard).map(|_| ())?),
-            None => Ok(store.discard()?),
+            None => Ok(store.discard().map(|_| ())?),
         })
     }
 
@@ -86,7 +82,9 @@ impl VersionedKvStore {
     /// (from 1) to go back to.
     #[pyo3(signature = (revision, mainline=None))]
     fn revert(&self, py: Python<'_>, revision: &str, mainline: Option<usize>) -> PyResult<String> {
-        self.0.call(py, |store, _| Ok(store.revert(revision, mainline, MergeStrategy::Refuse)?.to_string()))
+        self.0.call(py, |store, _| {
+            Ok(store.revert(revision, mainline, None, MergeStrategy::Refuse)?.to_string())
+        })
     }
 
     /// The id of the commit that the working state builds on.

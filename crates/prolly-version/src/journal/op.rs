@@ -10,6 +10,8 @@
 //!               | 4 | length, descriptor | length, root    set the whole tree to one that is stored
 //!               | 5                                        drop the tree
 //!               | 6 | length, metadata                     set its metadata
+//!               | 7 | length, name                         give it another name
+//!               | 8 | length, name                         copy it to another name, as it is now
 //! length        = LEB128
 //! ```
 
@@ -26,6 +28,8 @@ const OP_DELETE: u8 = 3;
 const OP_SET: u8 = 4;
 const OP_DROP: u8 = 5;
 const OP_METADATA: u8 = 6;
+const OP_RENAME: u8 = 7;
+const OP_COPY: u8 = 8;
 
 /// What the edits were made on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub(crate) enum Op<'a> {
     Set { root: Hash, config: TreeConfig, metadata: &'a [u8] },
     Drop,
     Metadata(&'a [u8]),
+    Rename { to: &'a [u8] },
+    Copy { to: &'a [u8] },
 }
 
 impl Begin {
@@ -120,6 +126,14 @@ pub(super) fn write_op(out: &mut Vec<u8>, op: &Op<'_>) {
             out.push(OP_METADATA);
             write_bytes(out, metadata);
         }
+        Op::Rename { to } => {
+            out.push(OP_RENAME);
+            write_bytes(out, to);
+        }
+        Op::Copy { to } => {
+            out.push(OP_COPY);
+            write_bytes(out, to);
+        }
     }
 }
 
@@ -153,6 +167,8 @@ pub(super) fn read_ops<E: From<String>>(
             }
             OP_DROP => Op::Drop,
             OP_METADATA => Op::Metadata(read_bytes(&mut bytes)?),
+            OP_RENAME => Op::Rename { to: read_bytes(&mut bytes)? },
+            OP_COPY => Op::Copy { to: read_bytes(&mut bytes)? },
             other => return Err(format!("unknown edit {other}").into()),
         };
         let tree = tree.as_ref().ok_or_else(|| "an edit names no tree".to_owned())?;
@@ -256,6 +272,8 @@ mod tests {
             },
             Op::Drop,
             Op::Metadata(b"meta"),
+            Op::Rename { to: b"other" },
+            Op::Copy { to: b"" },
         ];
         let mut bytes = Vec::new();
         let tree = TreeKey::new(TreeKind::TABLE, "t");

@@ -106,6 +106,7 @@ impl CatalogMerge<'_> {
 
     fn try_settle(&mut self, conflict: &Conflict, strategy: &mut MergeStrategy<'_>) -> Result<Core> {
         let tree = read_key(&conflict.key)?;
+        let strategy = strategy.of_tree(&tree);
         let version = |catalog: &Catalog, side: &Option<Found>| match side {
             Some(_) => catalog.version(&tree),
             None => Ok(None),
@@ -178,6 +179,7 @@ impl CatalogMerge<'_> {
                 return Ok(Core::Value(conflict.base.as_ref().map(|found| found.value().to_owned())));
             }
             MergeStrategy::Resolve(resolve) => resolve(&reported)?,
+            MergeStrategy::ByTree(_) => unreachable!("a strategy of a tree is none by tree"),
         };
         Ok(match resolution {
             Resolution::Source => Core::Theirs,

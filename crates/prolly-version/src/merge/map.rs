@@ -53,7 +53,7 @@ fn settle(
     strategy: &mut MergeStrategy<'_>,
 ) -> Result<prolly_core::Resolution> {
     use prolly_core::Resolution as Core;
-    let resolve = match strategy {
+    let resolve = match strategy.of_tree(tree) {
         MergeStrategy::Refuse => return Ok(Core::Unresolved),
         MergeStrategy::TakeSource => return Ok(Core::Theirs),
         MergeStrategy::TakeDestination => return Ok(Core::Ours),
@@ -62,6 +62,7 @@ fn settle(
             return Ok(Core::Value(base));
         }
         MergeStrategy::Resolve(resolve) => resolve,
+        MergeStrategy::ByTree(_) => unreachable!("a strategy of a tree is none by tree"),
     };
     Ok(match resolve(&read_conflict(tree, reader, conflict)?)? {
         Resolution::Source => Core::Theirs,
@@ -83,9 +84,9 @@ fn read_conflict(tree: &TreeKey, reader: &dyn NodeReader, conflict: &Conflict) -
 }
 
 /// Takes the metadata of the side that changed it.
-fn merge_metadata(input: &MergeInput<'_>, strategy: &MergeStrategy<'_>) -> Result<Vec<u8>> {
+fn merge_metadata(input: &MergeInput<'_>, strategy: &mut MergeStrategy<'_>) -> Result<Vec<u8>> {
     let (base, ours, theirs) = (&input.base.metadata, &input.ours.metadata, &input.theirs.metadata);
-    let merged = match strategy {
+    let merged = match strategy.of_tree(input.tree) {
         _ if ours == theirs || theirs == base => ours,
         _ if ours == base => theirs,
         MergeStrategy::TakeSource => theirs,
@@ -95,6 +96,7 @@ fn merge_metadata(input: &MergeInput<'_>, strategy: &MergeStrategy<'_>) -> Resul
             let reason = "its metadata changed on both sides".to_owned();
             return Err(Error::CannotMerge { tree: input.tree.clone(), reason });
         }
+        MergeStrategy::ByTree(_) => unreachable!("a strategy of a tree is none by tree"),
     };
     Ok(merged.clone())
 }

@@ -40,9 +40,32 @@ pub enum MergeStrategy<'a> {
     TakeDestination,
     /// A function of the conflict. It is asked once for each, tree by tree and in the order of the keys.
     Resolve(&'a mut dyn FnMut(&MergeConflict) -> Result<Resolution>),
+    /// Another one for each tree.
+    ByTree(TreeStrategies<'a>),
     /// What both started from: for the virtual base of several merge bases.
     #[doc(hidden)]
     TakeBase,
+}
+
+/// How the conflicts of each tree are settled.
+pub struct TreeStrategies<'a> {
+    /// For the trees that have a strategy of their own.
+    pub trees: BTreeMap<TreeKey, MergeStrategy<'a>>,
+    /// For all others.
+    pub others: Box<MergeStrategy<'a>>,
+}
+
+impl<'a> MergeStrategy<'a> {
+    /// The strategy for a tree.
+    pub(crate) fn of_tree(&mut self, tree: &TreeKey) -> &mut Self {
+        match self {
+            Self::ByTree(TreeStrategies { trees, others }) => match trees.get_mut(tree) {
+                Some(strategy) => strategy.of_tree(tree),
+                None => others.of_tree(tree),
+            },
+            strategy => strategy,
+        }
+    }
 }
 
 /// A tree that changed on both sides.

@@ -48,22 +48,25 @@ impl Store {
         Ok(id)
     }
 
-    /// Makes a branch where the store stands and moves to it; staged changes stay staged.
+    /// Makes a branch at a revision (`None`: where the store stands) and moves to it, carrying staged changes along as
+    /// [`Store::checkout`] does. When that cannot be done there is no new branch.
     ///
     /// # Errors
-    /// As [`Store::branch`].
-    pub fn create_branch(&self, name: &str) -> Result<()> {
+    /// As [`Store::branch`] and [`Store::checkout`].
+    pub fn create_branch(&self, name: &str, revision: Option<&str>) -> Result<CommitId> {
         let full_name = branch_ref_name(name)?;
         let core = self.core();
         let mut editor = core.edit()?;
-        let (old, base) = {
-            let state = core.read();
-            (state.head.clone(), state.base)
+        let from = revision.unwrap_or("HEAD");
+        let id = self.resolve(from)?;
+        core.create_ref(&full_name, id, &format!("branch: Created from {from}"))?;
+        let moved = match core.check_out(&mut editor, Head::Branch(full_name.clone()), id, false) {
+            Ok(Ok(())) => return Ok(id),
+            Ok(Err(keys)) => Err(Error::StagedConflict { onto: name.to_owned(), keys }),
+            Err(error) => Err(error),
         };
-        let base = base.ok_or_else(|| unborn(&old))?;
-        core.create_ref(&full_name, base, "branch: Created from HEAD")?;
-        core.check_out(&mut editor, Head::Branch(full_name), base, false)?
-            .map_err(|keys| Error::StagedConflict { onto: name.to_owned(), keys })
+        core.delete_ref(full_name, id)?;
+        moved
     }
 
     /// Deletes a branch; returns the commit it named. Commits that nothing else names go with the next

@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 use prolly_core::{Diff, Found, NodeReader, Tree, ValueRef, blob};
 
 use super::{ChangeKind, Snapshot, Store, status::differences};
-use crate::{Error, Result, TreeKey, catalog::read_key};
+use crate::{Catalog, Error, Result, TreeKey, TreeVersion, catalog::read_key};
 
 /// A key that differs between two revisions of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,11 @@ impl Change {
 /// The keys that differ between two revisions of a tree, in ascending order: an iterator of `Result<Change>` that
 /// compares as it goes and skips what both share. After an error it ends.
 pub struct Changes {
-    diffs: std::vec::IntoIter<(Diff, Tree)>,
-    current: Option<(Diff, Tree)>,
+    diffs: std::vec::IntoIter<Diff>,
+    current: Option<Diff>,
+    /// The two versions: a blob is read where its side is.
+    old: Option<Tree>,
+    new: Option<Tree>,
 }
 
 impl Store {
@@ -75,12 +78,7 @@ impl Snapshot {
         tree: &TreeKey,
         bounds: impl RangeBounds<K>,
     ) -> Result<Changes> {
-        let (old, new) = (self.catalog().version(tree)?, to.catalog().version(tree)?);
-        let reader = old.as_ref().or(new.as_ref()).map(|version| version.tree.clone());
-        let reader = reader.ok_or_else(|| Error::UnknownTree { tree: tree.clone() })?;
-        let diffs = differences(old.as_ref(), new.as_ref(), &bounds)?;
-        let diffs: Vec<_> = diffs.into_iter().map(|diff| (diff, reader.clone())).collect();
-        Ok(Changes { diffs: diffs.into_iter(), current: None })
+        self.catalog().diff_range(to.catalog(), tree, bounds)
     }
 
     /// The trees that differ between this revision and a later one, in the order of kinds and names. Costs O(changes).
@@ -98,16 +96,38 @@ impl Snapshot {
     }
 }
 
+impl Catalog {
+    /// Compares a tree of this catalog with that of another. One that either does not have counts as empty there.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`] when neither has it; what reading reports.
+    pub fn diff_range<K: AsRef<[u8]>>(
+        &self,
+        to: &Self,
+        tree: &TreeKey,
+        bounds: impl RangeBounds<K>,
+    ) -> Result<Changes> {
+        let (old, new) = (self.version(tree)?, to.version(tree)?);
+        if old.is_none() && new.is_none() {
+            return Err(Error::UnknownTree { tree: tree.clone() });
+        }
+        let diffs = differences(old.as_ref(), new.as_ref(), &bounds)?.into_iter();
+        let tree = |version: Option<TreeVersion>| version.map(|version| version.tree);
+        Ok(Changes { diffs, current: None, old: tree(old), new: tree(new) })
+    }
+}
+
 impl Changes {
     fn advance(&mut self) -> Result<Option<Change>> {
         loop {
-            if let Some((diff, tree)) = &mut self.current
+            if let Some(diff) = &mut self.current
                 && let Some(change) = diff.next_difference()?
             {
-                let read = |found: &Option<Found>| {
-                    found.as_ref().map(|found| read_plain(&**tree.reader(), change.key, found)).transpose()
+                let read = |tree: &Option<Tree>, found: &Option<Found>| match (tree, found) {
+                    (Some(tree), Some(found)) => read_plain(&**tree.reader(), change.key, found).map(Some),
+                    _ => Ok(None),
                 };
-                let (old, new) = (read(&change.left)?, read(&change.right)?);
+                let (old, new) = (read(&self.old, &change.left)?, read(&self.new, &change.right)?);
                 return Ok(Some(Change { key: change.key.to_vec(), old, new }));
             }
             self.current = self.diffs.next();
@@ -124,7 +144,7 @@ impl Iterator for Changes {
     fn next(&mut self) -> Option<Self::Item> {
         let change = self.advance().transpose();
         if matches!(change, Some(Err(_))) {
-            *self = Self { diffs: Vec::new().into_iter(), current: None };
+            *self = Self { diffs: Vec::new().into_iter(), current: None, old: None, new: None };
         }
         change
     }

@@ -1,9 +1,9 @@
-//! Reading and staging: the entries of trees, and the trees themselves.
+//! Reading and staging the entries of trees.
 
-use prolly_core::{ObjectLink, Tree, TreeConfig};
+use prolly_core::Tree;
 
 use super::{Store, state::Present};
-use crate::{Catalog, Error, Result, TreeKey, TreeVersion, is_ancestor, journal::Op};
+use crate::{Error, Result, TreeKey, journal::Op};
 
 /// Entries. Every method names the tree; [`Error::UnknownTree`] when there is none.
 impl Store {
@@ -133,105 +133,9 @@ impl Store {
     }
 }
 
-/// Trees.
 impl Store {
-    /// The trees as they are now, staged changes included. The catalog does not change with later edits.
-    ///
-    /// # Errors
-    /// What reading and flushing report.
-    pub fn catalog(&self) -> Result<Catalog> {
-        self.core().write().working_catalog()
-    }
-
-    /// Whether there is a tree of this name now.
-    ///
-    /// # Errors
-    /// What reading reports.
-    pub fn has_tree(&self, tree: &TreeKey) -> Result<bool> {
-        match self.with_tree(tree, |_| Ok(())) {
-            Ok(()) => Ok(true),
-            Err(Error::UnknownTree { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Stages a new, empty tree.
-    ///
-    /// # Errors
-    /// [`Error::TreeExists`], `InvalidConfig`, or as [`Store::insert`].
-    pub fn create_tree(&self, tree: &TreeKey, config: TreeConfig, metadata: &[u8]) -> Result<()> {
-        let mut editor = self.core().edit()?;
-        let mut state = self.core().write();
-        if state.open(tree)?.is_some_and(|working| working.now.is_some()) {
-            return Err(Error::TreeExists { tree: tree.clone() });
-        }
-        let empty = Tree::empty(self.core().graph.objects(), config)?;
-        let root = empty.root_hash();
-        let nodes = state.nodes.for_tree();
-        state.set(tree, Some(TreeVersion { tree: empty, metadata: metadata.to_vec() }), nodes)?;
-        editor.push(tree, &Op::Set { root, config, metadata })
-    }
-
-    /// Stages the removal of a tree; says whether it existed.
-    ///
-    /// # Errors
-    /// As [`Store::insert`].
-    pub fn drop_tree(&self, tree: &TreeKey) -> Result<bool> {
-        let mut editor = self.core().edit()?;
-        let mut state = self.core().write();
-        if state.open(tree)?.is_none_or(|working| working.now.is_none()) {
-            return Ok(false);
-        }
-        let nodes = state.nodes.for_tree();
-        state.set(tree, None, nodes)?;
-        editor.push(tree, &Op::Drop)?;
-        Ok(true)
-    }
-
-    /// Stages a tree as a copy of one of a commit, replacing the tree of this name if there is one. Costs O(1) when the
-    /// commit is part of this branch's history (the nodes are shared), else O(n).
-    ///
-    /// # Errors
-    /// [`Error::UnknownTree`] when the commit has no tree `from`; or as [`Store::insert`].
-    pub fn copy_tree(&self, from: &TreeKey, revision: &str, to: &TreeKey) -> Result<()> {
-        let snapshot = self.at(revision)?;
-        let version =
-            snapshot.catalog().version(from)?.ok_or_else(|| Error::UnknownTree { tree: from.clone() })?;
-        let mut editor = self.core().edit()?;
-        let mut state = self.core().write();
-        let nodes = state.nodes.for_tree();
-        let is_kept = match state.base {
-            Some(base) => is_ancestor(&*self.core().graph, &snapshot.commit().id, &base)?,
-            None => false,
-        };
-        if !is_kept {
-            nodes.take_in(ObjectLink::Node(version.tree.root().link()))?;
-        }
-        let (root, config) = (version.tree.root_hash(), *version.tree.config());
-        state.set(to, Some(version.clone()), nodes)?;
-        editor.push(to, &Op::Set { root, config, metadata: &version.metadata })
-    }
-
-    /// What the owner of its kind put beside a tree.
-    ///
-    /// # Errors
-    /// As [`Store::get`].
-    pub fn metadata(&self, tree: &TreeKey) -> Result<Vec<u8>> {
-        self.with_tree(tree, |present| Ok(present.metadata.clone()))
-    }
-
-    /// Stages other metadata for a tree.
-    ///
-    /// # Errors
-    /// As [`Store::insert`].
-    pub fn set_metadata(&self, tree: &TreeKey, metadata: &[u8]) -> Result<()> {
-        let mut editor = self.core().edit()?;
-        self.core().write().present(tree)?.metadata = metadata.to_vec();
-        editor.push(tree, &Op::Metadata(metadata))
-    }
-
     /// Calls `read` with a tree, under the lock that readers share.
-    fn with_tree<T>(&self, key: &TreeKey, read: impl Fn(&Present) -> Result<T>) -> Result<T> {
+    pub(super) fn with_tree<T>(&self, key: &TreeKey, read: impl Fn(&Present) -> Result<T>) -> Result<T> {
         loop {
             if let Some(working) = self.core().read().trees.get(key) {
                 return match &working.now {

@@ -50,14 +50,14 @@ impl Store {
     /// Staged changes are carried to the merge commit, if the merge leaves their keys alone.
     ///
     /// # Errors
-    /// [`Error::MergeConflicts`] with all conflicts that the strategy leaves, [`Error::StagedConflict`] with the staged
-    /// keys that the merge changes, [`Error::UnrelatedHistories`], [`Error::NoMergeDriver`], [`Error::CannotMerge`],
+    /// [`Error::MergeIntoItself`]; [`Error::MergeConflicts`] with all conflicts that the strategy leaves,
+    /// [`Error::StagedConflict`] with the staged keys that the merge changes, [`Error::UnrelatedHistories`], [`Error::NoMergeDriver`], [`Error::CannotMerge`],
     /// those of [`Store::resolve`] and [`Store::commit`]. Nothing is changed then.
     pub fn merge(&self, source: &str, mut options: MergeOptions<'_>) -> Result<CommitId> {
         let core = self.core();
         let mut editor = core.edit()?;
         let _merging = core.merging();
-        let theirs = self.resolve(source)?;
+        let theirs = self.merge_source(source)?;
         let message = match options.message {
             Some(message) => message.to_owned(),
             None => self.merge_message(source)?,
@@ -82,7 +82,7 @@ impl Store {
     /// As [`Store::merge`], but for the conflicts.
     pub fn try_merge(&self, source: &str) -> Result<Vec<MergeConflict>> {
         let core = self.core();
-        let (ours, theirs) = (self.resolve("HEAD")?, self.resolve(source)?);
+        let (ours, theirs) = (self.resolve("HEAD")?, self.merge_source(source)?);
         if is_ancestor(&*core.graph, &theirs, &ours)? {
             return Ok(Vec::new());
         }
@@ -91,6 +91,22 @@ impl Store {
             Err(Error::MergeConflicts { conflicts }) => Ok(conflicts),
             Err(error) => Err(error),
         }
+    }
+
+    /// The commit to merge. Another branch or tag on the current commit is merged already; any other name of that commit,
+    /// and the current branch, mean itself.
+    fn merge_source(&self, source: &str) -> Result<CommitId> {
+        let theirs = self.resolve(source)?;
+        let named = crate::revision::find_ref(&**self.graph(), source)?;
+        let is_itself = match (named, self.head()) {
+            (Some(name), Head::Branch(branch)) => name == branch,
+            (Some(_), Head::Detached(_)) => false,
+            (None, _) => self.current_commit() == Some(theirs),
+        };
+        if is_itself {
+            return Err(Error::MergeIntoItself { revision: source.to_owned() });
+        }
+        Ok(theirs)
     }
 
     /// Says who merges the trees of a kind, for this process and directory.
@@ -112,14 +128,17 @@ impl Store {
     }
 
     /// Undoes what a commit changed, in a new commit, by merging its parent with the commit as the base. For a merge,
-    /// `mainline` says which parent (from 1) to go back to. Staged changes are carried as in [`Store::merge`].
+    /// `mainline` says which parent (from 1) to go back to. Without a message it has Git's. Staged changes are carried as
+    /// in [`Store::merge`].
     ///
     /// # Errors
-    /// As [`Store::merge`]; [`Error::InvalidRevision`] for a commit without parents, and for a merge without `mainline`.
+    /// As [`Store::merge`]; [`Error::InvalidRevision`] for a commit without parents, or without the one asked for;
+    /// [`Error::MainlineNeeded`] for a merge without `mainline`.
     pub fn revert(
         &self,
         revision: &str,
         mainline: Option<usize>,
+        message: Option<&str>,
         mut strategy: MergeStrategy<'_>,
     ) -> Result<CommitId> {
         let core = self.core();
@@ -131,10 +150,7 @@ impl Store {
             ([], _) => return Err(refuse("it has no parent to go back to".to_owned())),
             ([parent], None | Some(1)) => *parent,
             (parents, None) => {
-                return Err(refuse(format!(
-                    "it is a merge of {}: say which parent to go back to",
-                    parents.len()
-                )));
+                return Err(Error::MainlineNeeded { revision: revision.to_owned(), parents: parents.len() });
             }
             (parents, Some(number)) => *number
                 .checked_sub(1)
@@ -142,7 +158,10 @@ impl Store {
                 .ok_or_else(|| refuse(format!("it has {} parents, not {number}", parents.len())))?,
         };
         let subject = commit.message.lines().next().unwrap_or("");
-        let message = format!("Revert \"{subject}\"\n\nThis reverts commit {}.\n", commit.id);
+        let message = match message {
+            Some(message) => message.to_owned(),
+            None => format!("Revert \"{subject}\"\n\nThis reverts commit {}.\n", commit.id),
+        };
         let (base, theirs) = (core.catalog_of(Some(&commit.id))?, core.catalog_of(Some(&parent))?);
         loop {
             let ours = self.resolve("HEAD")?;

@@ -18,6 +18,7 @@ mod registry;
 mod snapshot;
 pub(crate) mod state;
 mod status;
+mod trees;
 
 use std::{fmt, path::Path, sync::Arc};
 

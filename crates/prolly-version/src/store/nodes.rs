@@ -1,7 +1,7 @@
 //! New objects of staged trees, in bounded memory, until they are committed or dropped.
 //!
 //! **Invariant:** a node is kept as long as one tree uses it. Trees that came to hold equal contents share their nodes, so
-//! each says for itself which ones it has written and no longer needs.
+//! each writes a node once and forgets it once, and the buffer counts.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,31 +15,17 @@ use crate::{PendingObjects, Result};
 pub(crate) struct StagedNodes {
     buffer: SpillBuffer,
     flush_bytes: usize,
-    /// How many trees use a node.
-    uses: Mutex<HashedMap<u32>>,
 }
 
 impl StagedNodes {
     pub(crate) fn new(base: Arc<dyn NodeReader>, cache: Arc<NodeCache>, options: &Options) -> Arc<Self> {
         let buffer = SpillBuffer::new(Some(base), cache).with_limit_bytes(options.spill_bytes);
-        Arc::new(Self { buffer, flush_bytes: options.flush_bytes, uses: Mutex::default() })
+        Arc::new(Self { buffer, flush_bytes: options.flush_bytes })
     }
 
     /// A place for one tree's nodes.
     pub(crate) fn for_tree(self: &Arc<Self>) -> Arc<TreeNodes> {
         Arc::new(TreeNodes { shared: Arc::clone(self), written: Mutex::default() })
-    }
-
-    fn release(&self, hash: &Hash) -> prolly_core::Result<()> {
-        let mut uses = lock(&self.uses);
-        match uses.get_mut(hash) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                uses.remove(hash);
-                self.buffer.forget_node(hash)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -87,6 +73,23 @@ impl TreeNodes {
     }
 }
 
+impl TreeNodes {
+    /// Uses the new nodes below a link for this tree too.
+    pub(crate) fn take_in_pending(&self, root: Link) -> Result<()> {
+        let mut open = vec![root];
+        while let Some(link) = open.pop() {
+            if let Some(node) = self.shared.buffer.node(&link.hash)? {
+                open.extend(node.object_links().filter_map(|object| match object {
+                    ObjectLink::Node(link) => Some(link),
+                    ObjectLink::Record(_) => None,
+                }));
+                self.write_node(node)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl NodeReader for TreeNodes {
     fn read_node(&self, link: &Link) -> prolly_core::Result<Arc<Node>> {
         self.shared.buffer.read_node(link)
@@ -103,10 +106,7 @@ impl NodeWriter for TreeNodes {
         if lock(&self.written).insert(hash, ()).is_some() {
             return Ok(());
         }
-        let mut uses = lock(&self.shared.uses);
-        let count = uses.entry(hash).or_insert(0);
-        *count += 1;
-        if *count == 1 { self.shared.buffer.write_node(node) } else { Ok(()) }
+        self.shared.buffer.write_node(node)
     }
 
     fn write_record(&self, hash: Hash, encoded: Vec<u8>) -> prolly_core::Result<()> {
@@ -115,7 +115,7 @@ impl NodeWriter for TreeNodes {
 
     fn forget_node(&self, hash: &Hash) -> prolly_core::Result<()> {
         match lock(&self.written).remove(hash) {
-            Some(()) => self.shared.release(hash),
+            Some(()) => self.shared.buffer.forget_node(hash),
             None => Ok(()),
         }
     }
@@ -125,7 +125,8 @@ impl Drop for TreeNodes {
     fn drop(&mut self) {
         for (hash, ()) in lock(&self.written).drain() {
             self.shared
-                .release(&hash)
+                .buffer
+                .forget_node(&hash)
                 .expect("forgetting what is in memory or in a temporary file cannot fail");
         }
     }

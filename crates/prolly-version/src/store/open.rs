@@ -242,6 +242,8 @@ impl Core {
             Op::Put { key, value } => state.present(tree)?.tree.insert(key, value)?,
             Op::Delete { key } => state.present(tree)?.tree.remove(key)?,
             Op::Metadata(metadata) => state.present(tree)?.metadata = metadata.to_vec(),
+            Op::Rename { to } => state.rename(tree, &TreeKey::new(tree.kind(), to))?,
+            Op::Copy { to } => state.copy(tree, &TreeKey::new(tree.kind(), to))?,
             Op::Drop => {
                 let nodes = state.nodes.for_tree();
                 state.set(tree, None, nodes)?;

@@ -131,6 +131,36 @@ impl State {
         Ok(())
     }
 
+    /// Gives a tree that exists a name that no tree has.
+    pub(crate) fn rename(&mut self, from: &TreeKey, to: &TreeKey) -> Result<()> {
+        self.present(from)?;
+        let working = self.trees.get_mut(from).expect("it was just opened");
+        let start = working.start.take().or_else(|| working.base.clone());
+        let now = working.now.take();
+        match self.open(to)? {
+            Some(working) => {
+                working.now = now;
+                working.start = start;
+            }
+            None => {
+                self.trees.insert(to.clone(), Working { base: None, start, now });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a tree a copy of another, with what is staged in that; replaces the one of that name.
+    pub(crate) fn copy(&mut self, from: &TreeKey, to: &TreeKey) -> Result<()> {
+        let version = self.present(from)?.version()?;
+        let working = &self.trees[from];
+        let start = working.start.clone().or_else(|| working.base.clone());
+        let nodes = self.nodes.for_tree();
+        nodes.take_in_pending(version.tree.root().link())?;
+        self.set(to, Some(version), nodes)?;
+        self.trees.get_mut(to).expect("it was just set").start = start;
+        Ok(())
+    }
+
     /// Everything that differs from the base.
     pub(crate) fn staged(&mut self) -> Result<Vec<Staged>> {
         let mut staged = Vec::new();
@@ -146,12 +176,14 @@ impl State {
         Ok(staged)
     }
 
-    /// The catalog with what is staged in it. Its new nodes live as long as it does.
+    /// The catalog with what is staged in it. Its new nodes, and those of its trees, live as long as it does.
     pub(crate) fn working_catalog(&mut self) -> Result<Catalog> {
         let staged = self.staged()?;
-        let changes =
+        let changes: BTreeMap<_, _> =
             staged.into_iter().map(|staged| (staged.key, staged.now.map(|(version, _)| version))).collect();
-        catalog_with(&self.catalog, &self.nodes.for_tree(), &changes)
+        let catalog = catalog_with(&self.catalog, &self.nodes.for_tree(), &changes)?;
+        let present = changes.into_iter().filter_map(|(key, version)| Some((key, version?)));
+        Ok(catalog.with_staged(present.collect()))
     }
 
     /// Moves to a commit with nothing staged.

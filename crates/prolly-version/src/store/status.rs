@@ -55,7 +55,7 @@ impl Store {
     /// What flushing reports.
     pub fn status(&self) -> Result<Status> {
         let staged = self.core().write().staged()?;
-        Ok(Status { trees: staged.into_iter(), current: None, diff: None })
+        Ok(Status::of(staged))
     }
 
     /// The staged changes of one tree.
@@ -86,18 +86,22 @@ impl Store {
         Ok(!self.staged_trees()?.is_empty())
     }
 
-    /// Drops everything that is staged.
+    /// Drops everything that is staged; returns how many keys were. Nothing that another thread stages meanwhile is
+    /// dropped uncounted. Costs O(changes).
     ///
     /// # Errors
-    /// What reading reports.
-    pub fn discard(&self) -> Result<()> {
+    /// What reading reports; everything is staged as before then.
+    pub fn discard(&self) -> Result<u64> {
         let core = self.core();
         let mut editor = core.edit()?;
-        let (head, base, catalog) = {
-            let state = core.read();
-            (state.head.clone(), state.base, state.catalog.clone())
+        let (head, base, catalog, staged) = {
+            let mut state = core.write();
+            let staged = state.staged()?;
+            (state.head.clone(), state.base, state.catalog.clone(), staged)
         };
-        core.stand_on(&mut editor, head, base, catalog, Vec::new())
+        let count = Status::of(staged).try_fold(0, |count, change| change.map(|_| count + 1))?;
+        core.stand_on(&mut editor, head, base, catalog, Vec::new())?;
+        Ok(count)
     }
 
     /// Drops what is staged for some keys of a tree: they hold what the commit has that the store stands on.
@@ -130,6 +134,10 @@ impl Staged {
 }
 
 impl Status {
+    fn of(staged: Vec<Staged>) -> Self {
+        Self { trees: staged.into_iter(), current: None, diff: None }
+    }
+
     fn advance(&mut self) -> Result<Option<StagedChange>> {
         loop {
             if let (Some((tree, _)), Some(diff)) = (&self.current, &mut self.diff)

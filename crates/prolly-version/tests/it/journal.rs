@@ -74,7 +74,7 @@ fn each_process_has_its_own_staging() {
 fn a_journal_is_taken_over_only_on_its_branch() {
     let shared = Shared::new();
     let store = shared.open();
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     put(&store, "k", "topic");
     store.flush().unwrap();
     shared.open().checkout("main", false).unwrap();

@@ -6,7 +6,7 @@ use prolly_core::TreeConfig;
 use prolly_version::{
     Change, ChangeKind, Error, Finish, MergeConflict, MergeDriver, MergeFinisher, MergeInput, MergeOptions,
     MergeOutcome, MergeStrategy, MergedTrees, ResetMode, Resolution, Result, Store, TreeKey, TreeKind,
-    TreeVersion, is_ancestor, merge_bases,
+    TreeStrategies, TreeVersion, is_ancestor, merge_bases,
 };
 
 use crate::support::{Shared, entries, options, status};
@@ -33,7 +33,7 @@ fn diverged() -> Store {
     put(&store, "both", "base");
     put(&store, "gone", "base");
     store.commit("base").unwrap();
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     put(&store, "both", "topic");
     put(&store, "topic", "1");
     store.delete(&map(), b"gone").unwrap();
@@ -103,7 +103,6 @@ fn strategies_settle_conflicts_in_a_commit_with_two_parents() {
         assert_eq!((get(&store, "main").as_deref(), get(&store, "topic").as_deref()), (Some("1"), Some("1")));
         assert!(status(&store).is_empty());
         assert_eq!(merge(&store, "topic", MergeStrategy::Refuse).unwrap(), id, "merged already");
-        assert_eq!(merge(&store, "HEAD", MergeStrategy::Refuse).unwrap(), id, "with itself");
         assert!(store.try_merge("topic").unwrap().is_empty());
         store.checkout("topic", false).unwrap();
         let back =
@@ -169,7 +168,7 @@ fn staged_changes_are_carried_over_a_merge_or_it_is_refused() {
 fn a_merge_meets_a_branch_that_another_handle_moved() {
     let shared = Shared::new();
     let (one, other) = (shared.open(), shared.open());
-    one.create_branch("topic").unwrap();
+    one.create_branch("topic", None).unwrap();
     put(&one, "topic", "1");
     one.commit("topic").unwrap();
     one.checkout("main", false).unwrap();
@@ -211,7 +210,7 @@ fn criss_cross_merges_use_a_virtual_base() {
     put(&store, "k", "0");
     put(&store, "other", "0");
     store.commit("base").unwrap();
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     put(&store, "k", "topic");
     let b = store.commit("b").unwrap();
     store.checkout("main", false).unwrap();
@@ -236,7 +235,7 @@ fn merge_bases_that_disagree_leave_what_they_had_in_common() {
     let store = Store::memory(options()).unwrap();
     put(&store, "k", "0");
     store.commit("base").unwrap();
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     put(&store, "k", "topic");
     let b = store.commit("b").unwrap();
     store.checkout("main", false).unwrap();
@@ -261,7 +260,7 @@ fn trees_that_one_side_made_changed_or_dropped_are_merged() {
         store.insert(tree, b"k", b"0").unwrap();
     }
     store.commit("base").unwrap();
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     store.create_tree(&kept, config, b"").unwrap();
     store.insert(&kept, b"topic", b"1").unwrap();
     store.drop_tree(&dropped).unwrap();
@@ -296,7 +295,7 @@ fn everything_deleted_on_both_sides_leaves_an_empty_tree() {
     put(&store, "a", "1");
     put(&store, "b", "1");
     store.commit("base").unwrap();
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     store.delete(&map(), b"a").unwrap();
     store.commit("topic").unwrap();
     store.checkout("main", false).unwrap();
@@ -342,7 +341,7 @@ fn kinds_without_a_driver_are_refused_and_drivers_and_finishers_are_asked() {
     store.create_tree(&table, TreeConfig::default(), b"").unwrap();
     store.create_tree(&index, TreeConfig::default(), b"").unwrap();
     stage(b"0");
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     stage(b"2");
     store.checkout("main", false).unwrap();
     stage(b"1");
@@ -367,7 +366,7 @@ fn a_revert_undoes_one_commit() {
     put(&store, "c", "3");
     store.commit("third").unwrap();
     put(&store, "staged", "x");
-    let id = store.revert("HEAD~1", None, MergeStrategy::Refuse).unwrap();
+    let id = store.revert("HEAD~1", None, None, MergeStrategy::Refuse).unwrap();
     let commit = store.read_commit(&id).unwrap().unwrap();
     assert_eq!(commit.message, format!("Revert \"second\"\n\nThis reverts commit {second}.\n"));
     assert_eq!(commit.parents.len(), 1);
@@ -380,22 +379,29 @@ fn a_revert_undoes_one_commit() {
     put(&store, "a", "4");
     store.commit("fourth").unwrap();
     assert!(matches!(
-        store.revert(&second.to_string(), None, MergeStrategy::Refuse),
+        store.revert(&second.to_string(), None, None, MergeStrategy::Refuse),
         Err(Error::MergeConflicts { .. })
     ));
     let root = store.log(None).unwrap().last().unwrap().unwrap().id.to_string();
-    assert!(matches!(store.revert(&root, None, MergeStrategy::Refuse), Err(Error::InvalidRevision { .. })));
+    assert!(matches!(
+        store.revert(&root, None, None, MergeStrategy::Refuse),
+        Err(Error::InvalidRevision { .. })
+    ));
 
     let store = diverged();
     let before = store.at("HEAD").unwrap().catalog().root_hash();
     merge(&store, "topic", MergeStrategy::TakeSource).unwrap();
-    let error = store.revert("HEAD", None, MergeStrategy::Refuse).unwrap_err();
-    assert!(error.to_string().contains("merge"), "{error}");
+    let error = store.revert("HEAD", None, None, MergeStrategy::Refuse).unwrap_err();
+    assert!(
+        matches!(&error, Error::MainlineNeeded { revision, parents: 2 } if revision == "HEAD"),
+        "{error}"
+    );
     assert!(matches!(
-        store.revert("HEAD", Some(3), MergeStrategy::Refuse),
+        store.revert("HEAD", Some(3), None, MergeStrategy::Refuse),
         Err(Error::InvalidRevision { .. })
     ));
-    store.revert("HEAD", Some(1), MergeStrategy::Refuse).unwrap();
+    let id = store.revert("HEAD", Some(1), Some("undo"), MergeStrategy::Refuse).unwrap();
+    assert_eq!(store.read_commit(&id).unwrap().unwrap().message, "undo");
     assert_eq!(store.at("HEAD").unwrap().catalog().root_hash(), before);
     merge(&store, "topic", MergeStrategy::Refuse).unwrap();
     assert_eq!(get(&store, "topic"), None, "a revert is not undone by merging again");
@@ -498,7 +504,7 @@ fn the_history_of_a_key_lists_the_commits_that_changed_it() {
     store.commit("added").unwrap();
     put(&store, "z", "1");
     store.commit("another key").unwrap();
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     put(&store, "k", "topic");
     store.commit("on topic").unwrap();
     store.checkout("main", false).unwrap();
@@ -518,4 +524,56 @@ fn the_history_of_a_key_lists_the_commits_that_changed_it() {
     assert!(is_ancestor(&**store.graph(), &on_topic.id, &main).unwrap());
     let none = store.history(&TreeKey::map("none"), b"k", None).unwrap();
     assert_eq!(none.count(), 0);
+}
+
+#[test]
+fn nothing_is_merged_into_itself() {
+    let store = diverged();
+    let id = store.resolve("main").unwrap().to_string();
+    store.branch("twin", None).unwrap();
+    store.tag("v1", None).unwrap();
+    for source in ["HEAD", "@", "HEAD~0", "main", "heads/main", "refs/heads/main", "main^0", &id, &id[..10]] {
+        let merged = merge(&store, source, MergeStrategy::Refuse);
+        assert!(matches!(merged, Err(Error::MergeIntoItself { revision }) if revision == source), "{source}");
+        assert!(matches!(store.try_merge(source), Err(Error::MergeIntoItself { .. })), "{source}");
+    }
+    for merged_already in ["twin", "v1", "HEAD~1", "main~1"] {
+        assert_eq!(merge(&store, merged_already, MergeStrategy::Refuse).unwrap().to_string(), id);
+    }
+    store.checkout("twin", false).unwrap();
+    assert_eq!(merge(&store, "main", MergeStrategy::Refuse).unwrap().to_string(), id);
+    store.checkout(&id, false).unwrap();
+    assert_eq!(merge(&store, "main", MergeStrategy::Refuse).unwrap().to_string(), id);
+    assert!(matches!(merge(&store, "HEAD", MergeStrategy::Refuse), Err(Error::MergeIntoItself { .. })));
+}
+
+#[test]
+fn strategies_go_by_tree() {
+    let other = TreeKey::map("other");
+    let store = Store::memory(options()).unwrap();
+    store.create_tree(&other, TreeConfig::default(), b"").unwrap();
+    let put = |value: &[u8]| {
+        store.insert(&map(), b"k", value).unwrap();
+        store.insert(&other, b"k", value).unwrap();
+        store.commit("put").unwrap();
+    };
+    put(b"base");
+    store.create_branch("topic", None).unwrap();
+    put(b"topic");
+    store.checkout("main", false).unwrap();
+    put(b"main");
+    let strategy = |others| {
+        let trees = BTreeMap::from([(other.clone(), MergeStrategy::TakeSource)]);
+        MergeStrategy::ByTree(TreeStrategies { trees, others: Box::new(others) })
+    };
+    match merge(&store, "topic", strategy(MergeStrategy::Refuse)) {
+        Err(Error::MergeConflicts { conflicts }) => {
+            let trees: Vec<_> = conflicts.into_iter().map(|conflict| conflict.tree).collect();
+            assert_eq!(trees, [map()]);
+        }
+        other => panic!("{other:?}"),
+    }
+    merge(&store, "topic", strategy(MergeStrategy::TakeDestination)).unwrap();
+    assert_eq!(store.get(&map(), b"k").unwrap(), Some(b"main".to_vec()));
+    assert_eq!(store.get(&other, b"k").unwrap(), Some(b"topic".to_vec()));
 }

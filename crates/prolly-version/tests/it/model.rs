@@ -169,7 +169,7 @@ impl<'a> Model<'a> {
             }
             Step::Branch => {
                 let name = format!("b{}", self.branches.len());
-                self.store().create_branch(&name).unwrap();
+                self.store().create_branch(&name, None).unwrap();
                 self.branches.insert(name.clone(), self.base);
                 self.branch = Some(name);
             }
@@ -221,6 +221,10 @@ impl<'a> Model<'a> {
         };
         let merged = merge3(&self.virtual_base(&bases), self.base_contents(), &self.commits[&theirs], side);
         let outcome = self.store().merge(branch, MergeOptions { strategy, ..MergeOptions::default() });
+        if self.branch.as_deref() == Some(branch) {
+            assert!(matches!(outcome, Err(Error::MergeIntoItself { revision }) if revision == branch));
+            return;
+        }
         if bases == [theirs] {
             assert_eq!(outcome.unwrap(), self.base, "merged already");
             return;
@@ -249,7 +253,7 @@ impl<'a> Model<'a> {
         let Some(parent) = known else { return };
         let merged =
             merge3(&self.commits[&id], self.base_contents(), &self.commits[parent], Side::Ours).unwrap();
-        match self.store().revert(&revision, Some(1), MergeStrategy::TakeDestination) {
+        match self.store().revert(&revision, Some(1), None, MergeStrategy::TakeDestination) {
             Ok(id) => self.commit_merged(id, merged),
             Err(Error::StagedConflict { keys, .. }) => {
                 assert_eq!(keys.into_iter().collect::<BTreeSet<_>>(), self.carry(&merged).unwrap_err());

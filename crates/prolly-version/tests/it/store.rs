@@ -117,12 +117,14 @@ fn branches_are_made_listed_renamed_and_deleted() {
     put(&store, "a", "1");
     let first = store.commit("first").unwrap();
     put(&store, "staged", "x");
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     assert_eq!(store.current_branch().as_deref(), Some("topic"));
     assert_eq!(get(&store, "staged").as_deref(), Some("x"), "staged changes stay");
     let second = store.commit("on topic").unwrap();
     assert_eq!(store.branches().unwrap(), [("main".to_owned(), first), ("topic".to_owned(), second)]);
-    assert!(matches!(store.create_branch("topic"), Err(Error::BranchExists { name }) if name == "topic"));
+    assert!(
+        matches!(store.create_branch("topic", None), Err(Error::BranchExists { name }) if name == "topic")
+    );
     assert!(matches!(store.branch("topic/x", None), Err(Error::RefNameTaken { .. })));
     assert!(matches!(store.branch("../x", None), Err(Error::InvalidRefName { .. })));
     assert!(matches!(store.branch("HEAD", None), Err(Error::InvalidRefName { .. })));
@@ -153,7 +155,7 @@ fn checkout_follows_gits_rule_for_staged_changes() {
     put(&store, "same", "0");
     put(&store, "differs", "main");
     store.commit("base").unwrap();
-    store.create_branch("topic").unwrap();
+    store.create_branch("topic", None).unwrap();
     put(&store, "differs", "topic");
     store.commit("topic").unwrap();
 
@@ -209,7 +211,7 @@ fn a_commit_or_a_tag_can_be_checked_out_and_built_on() {
     assert_eq!(store.graph().head().unwrap(), Head::Detached(side));
     store.collect_garbage().unwrap();
     assert_eq!(store.at("HEAD~1").unwrap().commit().id, first);
-    store.create_branch("kept").unwrap();
+    store.create_branch("kept", None).unwrap();
     store.checkout(&first.to_string()[..12], false).unwrap();
     assert_eq!(store.head(), Head::Detached(first));
     store.checkout("HEAD", false).unwrap();
@@ -288,7 +290,7 @@ fn trees_are_made_copied_and_dropped_with_a_commit() {
 #[test]
 fn a_copy_from_a_branch_that_goes_stays_whole() {
     let store = Store::memory(options()).unwrap();
-    store.create_branch("gone").unwrap();
+    store.create_branch("gone", None).unwrap();
     let large = vec![3; 100_000];
     store.insert(&map(), b"large", &large).unwrap();
     store.insert_many(&map(), (0..5000_u32).map(|n| (n.to_be_bytes(), n.to_be_bytes()))).unwrap();
@@ -342,7 +344,7 @@ fn two_handles_never_lose_each_others_commits() {
 fn a_branch_that_was_deleted_meanwhile_is_not_made_again() {
     let shared = Shared::new();
     let (one, other) = (shared.open(), shared.open());
-    one.create_branch("topic").unwrap();
+    one.create_branch("topic", None).unwrap();
     other.checkout("topic", false).unwrap();
     one.checkout("main", false).unwrap();
     one.delete_branch("topic").unwrap();
@@ -379,7 +381,7 @@ fn deleting_the_branch_that_another_process_left_head_on_moves_head() {
     let shared = Shared::new();
     let one = shared.open();
     let other = shared.open();
-    other.create_branch("topic").unwrap();
+    other.create_branch("topic", None).unwrap();
     drop(other);
     one.delete_branch("topic").unwrap();
     assert_eq!(shared.open().current_branch().as_deref(), Some("main"));
@@ -419,7 +421,7 @@ fn every_backend_keeps_a_store() {
         store.insert_many(&map(), (0..3000_u32).map(|n| (n.to_be_bytes(), n.to_be_bytes()))).unwrap();
         store.insert(&map(), b"large", &vec![1; 100_000]).unwrap();
         let first = store.commit("first").unwrap();
-        store.create_branch("topic").unwrap();
+        store.create_branch("topic", None).unwrap();
         put(&store, "k", "topic");
         let second = store.commit("second").unwrap();
         store.checkout("main", false).unwrap();
@@ -553,4 +555,24 @@ fn equal_contents_have_equal_roots_whatever_the_history() {
     other.commit("fewer").unwrap();
     let root = |store: &Store| store.at("HEAD").unwrap().catalog().root_hash();
     assert_eq!(root(&one), root(&other));
+}
+
+#[test]
+fn a_branch_is_made_at_a_revision_in_one_step_or_not_at_all() {
+    let store = Store::memory(options()).unwrap();
+    store.insert(&map(), b"k", b"1").unwrap();
+    let first = store.commit("first").unwrap();
+    store.insert(&map(), b"k", b"2").unwrap();
+    store.commit("second").unwrap();
+    store.insert(&map(), b"k", b"staged").unwrap();
+    assert!(matches!(store.create_branch("old", Some("HEAD~1")), Err(Error::StagedConflict { .. })));
+    assert_eq!((store.branches().unwrap().len(), store.current_branch().unwrap().as_str()), (1, "main"));
+    store.insert(&map(), b"other", b"").unwrap();
+    assert_eq!(store.discard().unwrap(), 2);
+    assert_eq!(store.discard().unwrap(), 0);
+    store.insert(&map(), b"other", b"").unwrap();
+    assert_eq!(store.create_branch("old", Some("HEAD~1")).unwrap(), first);
+    assert_eq!(store.current_branch().as_deref(), Some("old"));
+    assert_eq!(store.get(&map(), b"k").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(store.get(&map(), b"other").unwrap(), Some(Vec::new()));
 }
