@@ -13,11 +13,26 @@ const PART_HEADER_BYTES: usize = 4;
 
 /// Reads a blob; made by [`BlobReader::open`].
 pub struct BlobReader<'a> {
-    reader: &'a dyn NodeReader,
+    reader: Source<'a>,
     len: u64,
     position: u64,
     /// The path to the part read last, from the top.
     path: Vec<Step>,
+}
+
+/// Where objects are read from.
+enum Source<'a> {
+    Borrowed(&'a dyn NodeReader),
+    Shared(Arc<dyn NodeReader>),
+}
+
+impl Source<'_> {
+    fn get(&self) -> &dyn NodeReader {
+        match self {
+            Self::Borrowed(reader) => *reader,
+            Self::Shared(reader) => &**reader,
+        }
+    }
 }
 
 /// An object of the blob on the path, and the bytes of the blob it holds.
@@ -52,7 +67,19 @@ impl<'a> BlobReader<'a> {
     /// [`Error::Missing`] when it is not in the store, [`Error::Corrupt`] when it is not a blob of that length,
     /// [`Error::Store`] when the store failed.
     pub fn open(reader: &'a dyn NodeReader, link: &Link, len: u64) -> Result<Self> {
-        let top = Step::read(reader, link, 0, len, None)?;
+        Self::over(Source::Borrowed(reader), link, len)
+    }
+
+    /// Opens a blob as [`BlobReader::open`] does, to be kept as long as one likes.
+    ///
+    /// # Errors
+    /// As [`BlobReader::open`].
+    pub fn open_shared(reader: Arc<dyn NodeReader>, link: &Link, len: u64) -> Result<BlobReader<'static>> {
+        BlobReader::over(Source::Shared(reader), link, len)
+    }
+
+    fn over(reader: Source<'a>, link: &Link, len: u64) -> Result<Self> {
+        let top = Step::read(reader.get(), link, 0, len, None)?;
         Ok(Self { reader, len, position: 0, path: vec![top] })
     }
 
@@ -126,7 +153,7 @@ impl<'a> BlobReader<'a> {
                 let skip = usize::try_from(offset - step.start).expect("a part is short");
                 return Ok(Some(BlobPart { record: Arc::clone(&step.record), skip }));
             }
-            let child = step.child(self.reader, offset)?;
+            let child = step.child(self.reader.get(), offset)?;
             self.path.push(child);
         }
     }

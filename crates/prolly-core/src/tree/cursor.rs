@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Tree, read_value};
+use super::{Found, Tree, read_value};
 use crate::{Link, Node, Result, ValueRef, node::Slot};
 
 /// A position on an entry of a tree, or on none.
@@ -50,6 +50,11 @@ impl Cursor {
             return None;
         }
         Some((&self.key[..self.key_len], self.leaf.value_at(&self.slot)))
+    }
+
+    /// The entry at the position, to keep.
+    pub fn found(&self) -> Option<Found> {
+        self.on_entry.then(|| Found::new(Arc::clone(&self.leaf), self.slot.index))
     }
 
     /// The object that the value at the position links to.
