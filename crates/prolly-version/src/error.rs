@@ -314,6 +314,14 @@ pub enum Error {
         /// What the object database said.
         source: prolly_core::Source,
     },
+    /// The stream that a value was to be read from failed.
+    #[error("the value of key \"{}\" could not be read: {source}", key.escape_ascii())]
+    ValueSource {
+        /// The key.
+        key: Vec<u8>,
+        /// What the stream said.
+        source: std::io::Error,
+    },
     /// A staging journal is damaged in the middle.
     #[error(
         "the staging journal {} is damaged at byte {offset}: {reason}; move it away to open the store without the \

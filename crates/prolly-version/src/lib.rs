@@ -25,8 +25,8 @@
 //!
 //! | to | call |
 //! |---|---|
-//! | read | [`Store::get`], [`get_many`](Store::get_many), [`contains`](Store::contains), [`len`](Store::len); [`tree`](Store::tree) for ranges, prefixes, ranks, proofs |
-//! | stage | [`Store::insert`], [`insert_many`](Store::insert_many), [`update`](Store::update), [`delete`](Store::delete), [`delete_many`](Store::delete_many); [`status`](Store::status), [`discard`](Store::discard) |
+//! | read | [`Store::get`], [`get_many`](Store::get_many), [`contains`](Store::contains), [`open_value`](Store::open_value), [`len`](Store::len); [`tree`](Store::tree) for ranges, prefixes, ranks, proofs |
+//! | stage | [`Store::insert`], [`insert_many`](Store::insert_many), [`insert_reader`](Store::insert_reader), [`update`](Store::update), [`delete`](Store::delete), [`delete_many`](Store::delete_many); [`status`](Store::status), [`discard`](Store::discard) |
 //! | stage trees | [`Store::create_tree`], [`drop_tree`](Store::drop_tree), [`copy_tree`](Store::copy_tree), [`set_metadata`](Store::set_metadata); [`catalog`](Store::catalog) lists them |
 //! | commit | [`Store::commit`], [`commit_as`](Store::commit_as), [`refresh`](Store::refresh) |
 //! | move | [`Store::branch`], [`create_branch`](Store::create_branch), [`checkout`](Store::checkout), [`tag`](Store::tag) and their kin |
@@ -74,7 +74,7 @@ pub use refname::{
 pub use revision::resolve;
 pub use store::{
     BackendKind, Change, ChangeKind, Changes, Clock, History, Identity, MergeOptions, Options, ResetMode,
-    Snapshot, StagedChange, Status, Store, Timestamp,
+    Snapshot, StagedChange, Status, Store, Timestamp, ValueReader,
 };
 pub use tree_key::{KeyInTree, TreeKey, TreeKind};
 pub use walk::{Log, is_ancestor, merge_bases};

@@ -7,11 +7,14 @@
 //! op            = 1 | kind u8 | length, name               the tree that the next ops are about
 //!               | 2 | length, key | length, value          put
 //!               | 3 | length, key                          delete
-//!               | 4 | length, descriptor | length, root    set the whole tree to one that is stored
+//!               | 4 | root | configuration | length, metadata    set the whole tree to one that is stored
 //!               | 5                                        drop the tree
 //!               | 6 | length, metadata                     set its metadata
 //!               | 7 | length, name                         give it another name
 //!               | 8 | length, name                         copy it to another name, as it is now
+//!               | 9 | configuration                        keep the same entries under another configuration
+//!               | 10 | length, record                      an object of a blob that an edit after it puts
+//!               | 11 | length, key | length of the blob | hash    put a blob
 //! length        = LEB128
 //! ```
 
@@ -30,6 +33,9 @@ const OP_DROP: u8 = 5;
 const OP_METADATA: u8 = 6;
 const OP_RENAME: u8 = 7;
 const OP_COPY: u8 = 8;
+const OP_CONFIG: u8 = 9;
+const OP_RECORD: u8 = 10;
+const OP_PUT_BLOB: u8 = 11;
 
 /// What the edits were made on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +54,9 @@ pub(crate) enum Op<'a> {
     Metadata(&'a [u8]),
     Rename { to: &'a [u8] },
     Copy { to: &'a [u8] },
+    Config(TreeConfig),
+    Record(&'a [u8]),
+    PutBlob { key: &'a [u8], len: u64, hash: Hash },
 }
 
 impl Begin {
@@ -112,13 +121,7 @@ pub(super) fn write_op(out: &mut Vec<u8>, op: &Op<'_>) {
         Op::Set { root, config, metadata } => {
             out.push(OP_SET);
             out.extend_from_slice(root.as_bytes());
-            let TreeConfig { base, modulus, min_chunk_size, max_chunk_size, pattern, externalize_threshold } =
-                config;
-            for number in [base, modulus, min_chunk_size, max_chunk_size] {
-                write_len(out, number.into());
-            }
-            write_len(out, pattern);
-            write_len(out, externalize_threshold.map_or(0, |bytes| u64::from(bytes) + 1));
+            write_config(out, &config);
             write_bytes(out, metadata);
         }
         Op::Drop => out.push(OP_DROP),
@@ -134,7 +137,31 @@ pub(super) fn write_op(out: &mut Vec<u8>, op: &Op<'_>) {
             out.push(OP_COPY);
             write_bytes(out, to);
         }
+        Op::Config(config) => {
+            out.push(OP_CONFIG);
+            write_config(out, &config);
+        }
+        Op::Record(encoded) => {
+            out.push(OP_RECORD);
+            write_bytes(out, encoded);
+        }
+        Op::PutBlob { key, len, hash } => {
+            out.push(OP_PUT_BLOB);
+            write_bytes(out, key);
+            write_len(out, len);
+            out.extend_from_slice(hash.as_bytes());
+        }
     }
+}
+
+fn write_config(out: &mut Vec<u8>, config: &TreeConfig) {
+    let &TreeConfig { base, modulus, min_chunk_size, max_chunk_size, pattern, externalize_threshold } =
+        config;
+    for number in [base, modulus, min_chunk_size, max_chunk_size] {
+        write_len(out, number.into());
+    }
+    write_len(out, pattern);
+    write_len(out, externalize_threshold.map_or(0, |bytes| u64::from(bytes) + 1));
 }
 
 /// Hands the edits of a frame's payload to `apply`, with the tree that each is about. `tree` is the one that the frame
@@ -158,10 +185,7 @@ pub(super) fn read_ops<E: From<String>>(
             }
             OP_DELETE => Op::Delete { key: read_bytes(&mut bytes)? },
             OP_SET => {
-                let (root, rest) =
-                    bytes.split_at_checked(Hash::LEN).ok_or_else(|| "an edit is cut short".to_owned())?;
-                bytes = rest;
-                let root = Hash::from_slice(root).ok_or_else(|| "a root is no hash".to_owned())?;
+                let root = read_hash(&mut bytes)?;
                 let config = read_config(&mut bytes)?;
                 Op::Set { root, config, metadata: read_bytes(&mut bytes)? }
             }
@@ -169,6 +193,12 @@ pub(super) fn read_ops<E: From<String>>(
             OP_METADATA => Op::Metadata(read_bytes(&mut bytes)?),
             OP_RENAME => Op::Rename { to: read_bytes(&mut bytes)? },
             OP_COPY => Op::Copy { to: read_bytes(&mut bytes)? },
+            OP_CONFIG => Op::Config(read_config(&mut bytes)?),
+            OP_RECORD => Op::Record(read_bytes(&mut bytes)?),
+            OP_PUT_BLOB => {
+                let key = read_bytes(&mut bytes)?;
+                Op::PutBlob { key, len: read_len(&mut bytes)?, hash: read_hash(&mut bytes)? }
+            }
             other => return Err(format!("unknown edit {other}").into()),
         };
         let tree = tree.as_ref().ok_or_else(|| "an edit names no tree".to_owned())?;
@@ -225,6 +255,12 @@ fn read_len(bytes: &mut &[u8]) -> Result<u64, String> {
     Err("a length is out of bounds".to_owned())
 }
 
+fn read_hash(bytes: &mut &[u8]) -> Result<Hash, String> {
+    let (hash, rest) = bytes.split_at_checked(Hash::LEN).ok_or("an edit is cut short")?;
+    *bytes = rest;
+    Hash::from_slice(hash).ok_or_else(|| "an address is no hash".to_owned())
+}
+
 fn read_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], String> {
     let len = usize::try_from(read_len(bytes)?).map_err(|_| "a length is out of bounds".to_owned())?;
     let (taken, rest) = bytes.split_at_checked(len).ok_or("an edit is cut short")?;
@@ -274,6 +310,9 @@ mod tests {
             Op::Metadata(b"meta"),
             Op::Rename { to: b"other" },
             Op::Copy { to: b"" },
+            Op::Record(&long),
+            Op::PutBlob { key: b"k", len: u64::MAX, hash: Hash::new([4; 32]) },
+            Op::Config(TreeConfig { externalize_threshold: Some(0), ..TreeConfig::default() }),
         ];
         let mut bytes = Vec::new();
         let tree = TreeKey::new(TreeKind::TABLE, "t");

@@ -9,6 +9,7 @@ use crate::{
     Catalog, Error, MergeConflict, Result, TreeKey, TreeVersion,
     catalog::{encode_entry, read_key},
     store::nodes::{StagedNodes, TreeNodes},
+    store::reencode::{merged_config, reencode},
     store::state::{catalog_with, same_version},
 };
 
@@ -124,33 +125,33 @@ impl CatalogMerge<'_> {
             (None, MergeStrategy::TakeBase) => return Ok(take_base()),
             (None, _) => return Err(Error::NoMergeDriver { kind: tree.kind(), tree }),
         };
-        let config = *ours.tree.config();
-        let others = base.as_ref().map(|base| base.tree.config()).into_iter().chain([theirs.tree.config()]);
-        if others.into_iter().any(|other| *other != config) {
+        let base_config = base.as_ref().map(|base| base.tree.config());
+        let Some(config) = merged_config(base_config, ours.tree.config(), theirs.tree.config()) else {
             if matches!(strategy, MergeStrategy::TakeBase) {
                 return Ok(take_base());
             }
             let reason = "its configuration is not the same on both sides".to_owned();
             return Err(Error::CannotMerge { tree, reason });
-        }
-        let nodes = self.nodes.for_tree();
-        let read_back = |version: TreeVersion| TreeVersion {
-            tree: version.tree.with_reader(Arc::clone(&nodes) as _),
-            metadata: version.metadata,
         };
-        let base = match base {
-            Some(base) => read_back(base),
+        let nodes = self.nodes.for_tree();
+        let brought = |version: &TreeVersion| -> Result<TreeVersion> {
+            let metadata = version.metadata.clone();
+            Ok(TreeVersion { tree: reencode(&version.tree, config, &nodes)?, metadata })
+        };
+        let sides = (&ours, &theirs);
+        let base = match &base {
+            Some(base) => brought(base)?,
             None => TreeVersion { tree: Tree::empty(Arc::clone(&nodes) as _, config)?, metadata: Vec::new() },
         };
-        let (ours, theirs) = (read_back(ours), read_back(theirs));
+        let (ours, theirs) = (brought(sides.0)?, brought(sides.1)?);
         let input = MergeInput { tree: &tree, base: &base, ours: &ours, theirs: &theirs, writer: &*nodes };
         match driver.merge(&input, strategy)? {
             MergeOutcome::Conflicts(conflicts) => {
                 self.conflicts.extend(conflicts);
                 Ok(Core::Unresolved)
             }
-            MergeOutcome::Clean(merged) if same_version(Some(&merged), Some(&ours)) => Ok(Core::Ours),
-            MergeOutcome::Clean(merged) if same_version(Some(&merged), Some(&theirs)) => Ok(Core::Theirs),
+            MergeOutcome::Clean(merged) if same_version(Some(&merged), Some(sides.0)) => Ok(Core::Ours),
+            MergeOutcome::Clean(merged) if same_version(Some(&merged), Some(sides.1)) => Ok(Core::Theirs),
             MergeOutcome::Clean(merged) => {
                 if merged.tree.is_empty() {
                     nodes.write_node(Arc::clone(merged.tree.root()))?;

@@ -7,12 +7,14 @@
 
 use std::sync::Arc;
 
-use prolly_core::{Difference, EditRef, EditSource, Found, Locator, ObjectLink, Tree, ValueRef};
+use prolly_core::{Blob, Difference, EditRef, EditSource, Found, Locator, ObjectLink, Tree, ValueRef};
 
 use super::{
     changes::read_plain,
     nodes::StagedNodes,
+    reencode::{merged_config, reencode},
     state::{Staged, State, same_version},
+    stream::journal_blob,
 };
 use crate::{
     Catalog, KeyInTree, Result, TreeKey, TreeVersion,
@@ -74,13 +76,16 @@ fn carry_tree(
             &empty
         }
     };
-    if now.tree.config() != target.tree.config() || base.config() != target.tree.config() {
-        return Ok(Err(vec![None]));
-    }
+    let writer = nodes.for_tree();
+    let config = merged_config(Some(base.config()), now.tree.config(), target.tree.config());
+    let Some(config) = config else { return Ok(Err(vec![None])) };
+    let base = &reencode(base, config, &writer)?;
+    let staged = reencode(&now.tree, config, &writer)?;
+    let onto = reencode(&target.tree, config, &writer)?;
     let mut in_the_way = Vec::new();
-    let mut changes = base.diff(&now.tree)?;
+    let mut changes = base.diff(&staged)?;
     while let Some(Difference { key, left, right }) = changes.next_difference()? {
-        let found = target.tree.find(key)?;
+        let found = onto.find(key)?;
         if !same(&found, &left) && !same(&found, &right) {
             in_the_way.push(Some(key.to_vec()));
         }
@@ -88,9 +93,8 @@ fn carry_tree(
     if !in_the_way.is_empty() {
         return Ok(Err(in_the_way));
     }
-    let writer = nodes.for_tree();
-    let mut edits = Restaged { changes: base.diff(&now.tree)?, key: Vec::new(), value: None };
-    let tree = target.tree.with_reader(Arc::clone(&writer) as _).apply(&*writer, &mut edits)?;
+    let mut edits = Restaged { changes: base.diff(&staged)?, key: Vec::new(), value: None };
+    let tree = onto.apply(&*writer, &mut edits)?;
     let now = TreeVersion { tree, metadata };
     if same_version(Some(&now), Some(&target)) {
         return Ok(Ok(None));
@@ -134,10 +138,9 @@ fn restage_tree(
         return Ok(Staged { key, base, start: None, now: None });
     };
     let writer = nodes.for_tree();
-    let is_comparable = base.as_ref().is_some_and(|base| base.tree.config() == tree.config());
     let (from, start) = match &base {
-        Some(base) if is_comparable => (base.tree.with_reader(Arc::clone(&writer) as _), None),
-        _ => {
+        Some(base) => (reencode(&base.tree, *tree.config(), &writer)?, None),
+        None => {
             let empty = Tree::empty(Arc::clone(&writer) as _, *tree.config())?;
             (empty.clone(), Some(TreeVersion { tree: empty, metadata: metadata.clone() }))
         }
@@ -179,7 +182,7 @@ impl EditSource for Restaged {
 /// Journals staged changes.
 pub(crate) fn write_journal(staged: &[Staged], journal: &mut Journal) -> Result<()> {
     for Staged { key: tree, base, start, now } in staged {
-        let Some((now, _)) = now else {
+        let Some((now, nodes)) = now else {
             journal.push(tree, &Op::Drop)?;
             continue;
         };
@@ -201,7 +204,12 @@ pub(crate) fn write_journal(staged: &[Staged], journal: &mut Journal) -> Result<
         if now.metadata != metadata {
             journal.push(tree, &Op::Metadata(&now.metadata))?;
         }
-        if let Some(from) = from {
+        if let Some(mut from) = from {
+            let writer = nodes.of_another_tree();
+            if from.config() != now.tree.config() {
+                journal.push(tree, &Op::Config(*now.tree.config()))?;
+                from = reencode(&from, *now.tree.config(), &writer)?;
+            }
             write_entries(tree, &from, &now.tree, journal)?;
         }
     }
@@ -213,6 +221,9 @@ fn write_entries(tree: &TreeKey, from: &Tree, to: &Tree, journal: &mut Journal) 
     while let Some(Difference { key, right, .. }) = changes.next_difference()? {
         match &right {
             None => journal.push(tree, &Op::Delete { key })?,
+            Some(found) if let ValueRef::Blob { len, hash } = found.value() => {
+                journal_blob(journal, tree, key, &Blob { len, hash }, &**to.reader())?;
+            }
             Some(found) => {
                 let value = &read_plain(&**to.reader(), key, found)?;
                 journal.push(tree, &Op::Put { key, value })?;

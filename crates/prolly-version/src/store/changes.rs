@@ -2,9 +2,9 @@
 
 use std::ops::RangeBounds;
 
-use prolly_core::{Diff, Found, NodeReader, Tree, ValueRef, blob};
+use prolly_core::{Found, NodeReader, Tree, ValueRef, blob};
 
-use super::{ChangeKind, Snapshot, Store, status::differences};
+use super::{ChangeKind, Snapshot, Store, compare::Differences};
 use crate::{Catalog, Error, Result, TreeKey, TreeVersion, catalog::read_key};
 
 /// A key that differs between two revisions of a tree.
@@ -28,8 +28,7 @@ impl Change {
 /// The keys that differ between two revisions of a tree, in ascending order: an iterator of `Result<Change>` that
 /// compares as it goes and skips what both share. After an error it ends.
 pub struct Changes {
-    diffs: std::vec::IntoIter<Diff>,
-    current: Option<Diff>,
+    diff: Option<Differences>,
     /// The two versions: a blob is read where its side is.
     old: Option<Tree>,
     new: Option<Tree>,
@@ -111,30 +110,22 @@ impl Catalog {
         if old.is_none() && new.is_none() {
             return Err(Error::UnknownTree { tree: tree.clone() });
         }
-        let diffs = differences(old.as_ref(), new.as_ref(), &bounds)?.into_iter();
+        let diff = Differences::new(old.as_ref(), new.as_ref(), &bounds)?;
         let tree = |version: Option<TreeVersion>| version.map(|version| version.tree);
-        Ok(Changes { diffs, current: None, old: tree(old), new: tree(new) })
+        Ok(Changes { diff, old: tree(old), new: tree(new) })
     }
 }
 
 impl Changes {
     fn advance(&mut self) -> Result<Option<Change>> {
-        loop {
-            if let Some(diff) = &mut self.current
-                && let Some(change) = diff.next_difference()?
-            {
-                let read = |tree: &Option<Tree>, found: &Option<Found>| match (tree, found) {
-                    (Some(tree), Some(found)) => read_plain(&**tree.reader(), change.key, found).map(Some),
-                    _ => Ok(None),
-                };
-                let (old, new) = (read(&self.old, &change.left)?, read(&self.new, &change.right)?);
-                return Ok(Some(Change { key: change.key.to_vec(), old, new }));
-            }
-            self.current = self.diffs.next();
-            if self.current.is_none() {
-                return Ok(None);
-            }
-        }
+        let Some(diff) = &mut self.diff else { return Ok(None) };
+        let Some(change) = diff.next_difference()? else { return Ok(None) };
+        let read = |tree: &Option<Tree>, found: &Option<Found>| match (tree, found) {
+            (Some(tree), Some(found)) => read_plain(&**tree.reader(), change.key, found).map(Some),
+            _ => Ok(None),
+        };
+        let (old, new) = (read(&self.old, &change.left)?, read(&self.new, &change.right)?);
+        Ok(Some(Change { key: change.key.to_vec(), old, new }))
     }
 }
 
@@ -144,7 +135,7 @@ impl Iterator for Changes {
     fn next(&mut self) -> Option<Self::Item> {
         let change = self.advance().transpose();
         if matches!(change, Some(Err(_))) {
-            *self = Self { diffs: Vec::new().into_iter(), current: None, old: None, new: None };
+            self.diff = None;
         }
         change
     }

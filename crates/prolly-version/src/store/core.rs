@@ -187,7 +187,7 @@ impl Editor {
         }
     }
 
-    fn journal(&mut self) -> Result<Option<&mut Journal>> {
+    pub(super) fn journal(&mut self) -> Result<Option<&mut Journal>> {
         if let (None, Some(dir)) = (&self.journal, &self.dir) {
             self.journal = Some(Journal::new(Slot::take(dir)?, self.begin.clone()));
         }

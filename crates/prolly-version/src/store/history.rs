@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use prolly_core::{Link, Node, NodeReader, Tree};
 
-use super::Store;
+use super::{Store, compare::same_bytes};
 use crate::{Catalog, Commit, CommitGraph, Log, Result, TreeKey, revision::read_commit};
 
 /// The commits that changed a key, the newest first: an iterator of `Result<Commit>` that looks as far back as it is
@@ -104,8 +104,7 @@ impl Iterator for History {
 /// Whether a key holds the same in two trees.
 fn holds_same(one: &Tree, other: &Tree, key: &[u8]) -> Result<bool> {
     if one.config() != other.config() {
-        // The same value may be stored in other ways under another configuration.
-        return Ok(one.get(key)? == other.get(key)?);
+        return Ok(same_bytes(one.find(key)?.as_ref(), other.find(key)?.as_ref()));
     }
     let (mut a, mut b) = (Arc::clone(one.root()), Arc::clone(other.root()));
     loop {

@@ -7,6 +7,7 @@ mod branch;
 mod carry;
 mod changes;
 mod commit;
+mod compare;
 mod core;
 mod edit;
 mod history;
@@ -14,10 +15,12 @@ mod merge;
 pub(crate) mod nodes;
 mod open;
 mod options;
+pub(crate) mod reencode;
 mod registry;
 mod snapshot;
 pub(crate) mod state;
 mod status;
+mod stream;
 mod trees;
 
 use std::{fmt, path::Path, sync::Arc};
@@ -29,6 +32,7 @@ pub use merge::{MergeOptions, ResetMode};
 pub use options::{BackendKind, Clock, Identity, Options, Timestamp};
 pub use snapshot::Snapshot;
 pub use status::{ChangeKind, StagedChange, Status};
+pub use stream::ValueReader;
 
 use crate::{
     Catalog, Commit, CommitGraph, CommitId, GcReport, Head, Log, Result, StrandedJournal, journal,

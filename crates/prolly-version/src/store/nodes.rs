@@ -74,6 +74,16 @@ impl TreeNodes {
 }
 
 impl TreeNodes {
+    /// Whether what it has written is among these.
+    pub(crate) fn is_beside(&self, shared: &Arc<StagedNodes>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
+    }
+
+    /// A place for the nodes of another tree, beside those of this one.
+    pub(crate) fn of_another_tree(&self) -> Arc<Self> {
+        self.shared.for_tree()
+    }
+
     /// Uses the new nodes below a link for this tree too.
     pub(crate) fn take_in_pending(&self, root: Link) -> Result<()> {
         let mut open = vec![root];

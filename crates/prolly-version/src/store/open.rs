@@ -6,15 +6,17 @@ use std::{
     sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
 };
 
-use prolly_core::{ObjectLink, Tree, empty_root_hash};
+use prolly_core::{Blob, NodeWriter, ObjectLink, Record, Tree, empty_root_hash};
 use prolly_store::{Backend, FileStore, MemoryStore, NodeCache, RedbStore};
 
 use super::{
     BackendKind, Options, Store,
     carry::{Carried, carry},
     core::{Core, Editor},
+    reencode::reencode,
     registry,
     state::{State, catalog_with},
+    stream::put_blob,
 };
 #[cfg(feature = "git")]
 use crate::git::{GitGraph, GitOptions};
@@ -242,6 +244,18 @@ impl Core {
             Op::Put { key, value } => state.present(tree)?.tree.insert(key, value)?,
             Op::Delete { key } => state.present(tree)?.tree.remove(key)?,
             Op::Metadata(metadata) => state.present(tree)?.metadata = metadata.to_vec(),
+            Op::Record(encoded) => {
+                state.nodes.for_tree().write_record(Record::address(encoded), encoded.to_vec())?;
+            }
+            Op::PutBlob { key, len, hash } => put_blob(state.present(tree)?, key, &Blob { len, hash })?,
+            Op::Config(config) => {
+                let (version, nodes) = (state.present(tree)?.version()?, state.nodes.for_tree());
+                let version = TreeVersion {
+                    tree: reencode(&version.tree, config, &nodes)?,
+                    metadata: version.metadata,
+                };
+                state.replace(tree, version, nodes)?;
+            }
             Op::Rename { to } => state.rename(tree, &TreeKey::new(tree.kind(), to))?,
             Op::Copy { to } => state.copy(tree, &TreeKey::new(tree.kind(), to))?,
             Op::Drop => {

@@ -58,7 +58,7 @@ impl Present {
     }
 
     /// The tree with all edits in it.
-    fn version(&mut self) -> Result<TreeVersion> {
+    pub(crate) fn version(&mut self) -> Result<TreeVersion> {
         Ok(TreeVersion { tree: self.tree.tree()?.clone(), metadata: self.metadata.clone() })
     }
 }
@@ -128,6 +128,17 @@ impl State {
                 self.trees.insert(key.clone(), Working { base: None, start: version, now });
             }
         }
+        Ok(())
+    }
+
+    /// Makes a tree that exists be this, the edits made on what it was made on before. `nodes` has what of it is not stored.
+    pub(crate) fn replace(
+        &mut self,
+        key: &TreeKey,
+        version: TreeVersion,
+        nodes: Arc<TreeNodes>,
+    ) -> Result<()> {
+        *self.present(key)? = Present::new(nodes, &version);
         Ok(())
     }
 

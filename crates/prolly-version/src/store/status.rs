@@ -1,11 +1,7 @@
 //! What is staged.
 
-use std::{ops::RangeBounds, sync::Arc};
-
-use prolly_core::{Diff, Tree};
-
-use super::{Store, state::Staged};
-use crate::{Result, TreeKey, TreeVersion};
+use super::{Store, compare::Differences, state::Staged};
+use crate::{Result, TreeKey};
 
 /// What happened to a key or to a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +40,7 @@ pub struct StagedChange {
 /// `Result<StagedChange>` that compares as it goes. After an error it ends.
 pub struct Status {
     trees: std::vec::IntoIter<Staged>,
-    current: Option<(TreeKey, std::vec::IntoIter<Diff>)>,
-    diff: Option<Diff>,
+    current: Option<(TreeKey, Differences)>,
 }
 
 impl Store {
@@ -135,23 +130,23 @@ impl Staged {
 
 impl Status {
     fn of(staged: Vec<Staged>) -> Self {
-        Self { trees: staged.into_iter(), current: None, diff: None }
+        Self { trees: staged.into_iter(), current: None }
     }
 
     fn advance(&mut self) -> Result<Option<StagedChange>> {
         loop {
-            if let (Some((tree, _)), Some(diff)) = (&self.current, &mut self.diff)
+            if let Some((tree, diff)) = &mut self.current
                 && let Some(change) = diff.next_difference()?
             {
                 let kind = ChangeKind::between(change.left.is_some(), change.right.is_some());
                 return Ok(Some(StagedChange { tree: tree.clone(), key: change.key.to_vec(), kind }));
             }
-            self.diff = self.current.as_mut().and_then(|(_, diffs)| diffs.next());
-            if self.diff.is_none() {
-                let Some(staged) = self.trees.next() else { return Ok(None) };
-                let diffs = differences::<&[u8]>(staged.base.as_ref(), staged.version(), &..)?;
-                self.current = Some((staged.key, diffs.into_iter()));
-            }
+            let Some(staged) = self.trees.next() else {
+                self.current = None;
+                return Ok(None);
+            };
+            let diff = Differences::new::<&[u8]>(staged.base.as_ref(), staged.version(), &..)?;
+            self.current = diff.map(|diff| (staged.key, diff));
         }
     }
 }
@@ -162,27 +157,8 @@ impl Iterator for Status {
     fn next(&mut self) -> Option<Self::Item> {
         let change = self.advance().transpose();
         if matches!(change, Some(Err(_))) {
-            *self = Self { trees: Vec::new().into_iter(), current: None, diff: None };
+            *self = Self { trees: Vec::new().into_iter(), current: None };
         }
         change
     }
-}
-
-/// What differs between two versions of a tree, either of which may not exist. Versions of different configurations
-/// cannot be compared: everything in the one is gone then, and everything in the other is new.
-pub(crate) fn differences<K: AsRef<[u8]>>(
-    old: Option<&TreeVersion>,
-    new: Option<&TreeVersion>,
-    bounds: &impl RangeBounds<K>,
-) -> Result<Vec<Diff>> {
-    let bounds = || (bounds.start_bound(), bounds.end_bound());
-    let empty = |like: &Tree| Tree::empty(Arc::clone(like.reader()), *like.config());
-    Ok(match (old.map(|old| &old.tree), new.map(|new| &new.tree)) {
-        (Some(old), Some(new)) if old.config() == new.config() => vec![old.diff_range::<&K>(new, bounds())?],
-        (old, new) => {
-            let gone = old.map(|old| old.diff_range::<&K>(&empty(old)?, bounds())).transpose()?;
-            let added = new.map(|new| empty(new)?.diff_range::<&K>(new, bounds())).transpose()?;
-            gone.into_iter().chain(added).collect()
-        }
-    })
 }

@@ -2,7 +2,7 @@
 
 use prolly_core::{ObjectLink, Tree, TreeConfig};
 
-use super::Store;
+use super::{Store, reencode::reencode};
 use crate::{Catalog, Error, Result, TreeKey, TreeVersion, is_ancestor, journal::Op};
 
 /// Trees.
@@ -125,6 +125,27 @@ impl Store {
     /// As [`Store::get`].
     pub fn config(&self, tree: &TreeKey) -> Result<TreeConfig> {
         self.with_tree(tree, |present| Ok(*present.tree.config()))
+    }
+
+    /// Stages another configuration for a tree that keeps its entries; says whether it had another one. Costs O(n).
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`], `InvalidConfig`, or as [`Store::insert`].
+    pub fn set_config(&self, tree: &TreeKey, config: TreeConfig) -> Result<bool> {
+        config.validate()?;
+        let mut editor = self.core().edit()?;
+        let (TreeVersion { tree: old, metadata }, nodes) = {
+            let mut state = self.core().write();
+            (state.present(tree)?.version()?, state.nodes.for_tree())
+        };
+        if *old.config() == config {
+            return Ok(false);
+        }
+        // Readers go on meanwhile; nobody else can stage anything.
+        let version = TreeVersion { tree: reencode(&old, config, &nodes)?, metadata };
+        self.core().write().replace(tree, version, nodes)?;
+        editor.push(tree, &Op::Config(config))?;
+        Ok(true)
     }
 
     /// Stages another name for a tree, with what is staged in it. Costs O(1): the nodes are shared.

@@ -1,0 +1,238 @@
+//! Values that are streamed in and out: of any length, in bounded memory.
+//!
+//! A value streams in while nothing is locked, part by part into the buffer of staged objects, which moves to a temporary
+//! file as it grows. Only then it is staged, and its parts go to the journal, so that it survives a crash like any other
+//! edit.
+//!
+//! **Invariant:** at most one part and one list per level of a value are held beside that buffer.
+
+use std::{
+    io::{self, Read, Seek, SeekFrom},
+    sync::Arc,
+};
+
+use prolly_core::{
+    Blob, BlobPart, BlobReader, BlobWriter, Error as TreeError, Hash, HashedMap, Link, MAX_KEY_BYTES,
+    NodeReader, ObjectLink, SortedEdits, Tree, Value, ValueRef, blob, blob_links,
+};
+
+use super::{Snapshot, Store, core::Editor, nodes::TreeNodes, state::Present};
+use crate::{
+    Error, Result, TreeKey,
+    journal::{Journal, Op},
+};
+
+/// How much is read from a source at once.
+const READ_BYTES: usize = 256 * 1024;
+
+/// A value that is read as a stream, from any position. What the store reports is inside of the [`io::Error`].
+pub struct ValueReader {
+    len: u64,
+    position: u64,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    Inline(Vec<u8>),
+    Blob {
+        reader: BlobReader<'static>,
+        /// The part read last, and where it begins.
+        part: Option<(u64, BlobPart)>,
+    },
+}
+
+impl Store {
+    /// Stages the bytes of a stream as the value of a key, whether or not it had one; returns their number. Memory stays
+    /// bounded whatever that is: from 32 MiB on (unless configured otherwise) the value waits in temporary files, and until
+    /// the commit in the journal. Nothing is locked while the stream is read.
+    ///
+    /// # Errors
+    /// [`Error::ValueSource`] when the stream fails: nothing is staged then. As [`Store::insert`].
+    pub fn insert_reader(&self, tree: &TreeKey, key: &[u8], source: &mut dyn Read) -> Result<u64> {
+        if key.len() > MAX_KEY_BYTES {
+            return Err(TreeError::KeyTooLong { len: key.len(), max: MAX_KEY_BYTES }.into());
+        }
+        let failed = |source| Error::ValueSource { key: key.to_vec(), source };
+        let inline_bytes_max = self.config(tree)?.inline_bytes_max();
+        let mut buffer = Vec::new();
+        source.take(inline_bytes_max as u64 + 1).read_to_end(&mut buffer).map_err(failed)?;
+        if buffer.len() <= inline_bytes_max {
+            self.insert(tree, key, &buffer)?;
+            return Ok(buffer.len() as u64);
+        }
+        let nodes = self.core().read().nodes.for_tree();
+        let mut writer = BlobWriter::new(&*nodes);
+        writer.push(&buffer)?;
+        buffer.resize(READ_BYTES, 0);
+        loop {
+            match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => writer.push(&buffer[..count])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        let blob = writer.finish()?;
+        self.insert_blob(tree, key, &blob, &nodes)?;
+        Ok(blob.len)
+    }
+
+    /// Opens the value of a key as it is now, staged changes included; `None` when there is no such key. The reader shows
+    /// what the key held when it was opened.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn open_value(&self, tree: &TreeKey, key: &[u8]) -> Result<Option<ValueReader>> {
+        ValueReader::open(&self.tree(tree)?, key)
+    }
+
+    /// Stages a blob whose objects are in `nodes`.
+    fn insert_blob(&self, tree: &TreeKey, key: &[u8], blob: &Blob, nodes: &Arc<TreeNodes>) -> Result<()> {
+        let mut editor = self.core().edit()?;
+        let mut state = self.core().write();
+        if !nodes.is_beside(&state.nodes) {
+            // Somebody committed meanwhile, or dropped what was staged.
+            let new = state.nodes.for_tree();
+            each_record(&**nodes, blob.hash, &mut |hash, encoded| {
+                Ok(prolly_core::NodeWriter::write_record(&*new, *hash, encoded.to_vec())?)
+            })?;
+        }
+        let present = state.present(tree)?;
+        if blob.len <= present.tree.config().inline_bytes_max() as u64 {
+            let value = blob::read(&**nodes, &blob.hash.into(), blob.len)?;
+            present.tree.insert(key, &value)?;
+            return editor.push(tree, &Op::Put { key, value: &value });
+        }
+        put_blob(present, key, blob)?;
+        drop(state);
+        editor.push_blob(tree, key, blob, &**nodes)
+    }
+}
+
+impl Snapshot {
+    /// Opens the value of a key; `None` when there is no such key.
+    ///
+    /// # Errors
+    /// As [`Snapshot::tree`].
+    pub fn open_value(&self, tree: &TreeKey, key: &[u8]) -> Result<Option<ValueReader>> {
+        ValueReader::open(&self.tree(tree)?, key)
+    }
+}
+
+/// Makes a blob the value of a key.
+pub(super) fn put_blob(present: &mut Present, key: &[u8], blob: &Blob) -> Result<()> {
+    let value = Value::Blob { len: blob.len, hash: blob.hash };
+    Ok(present.tree.apply(&mut SortedEdits::new([(key, Some(value))]))?)
+}
+
+impl Editor {
+    fn push_blob(&mut self, tree: &TreeKey, key: &[u8], blob: &Blob, reader: &dyn NodeReader) -> Result<()> {
+        match self.journal()? {
+            Some(journal) => journal_blob(journal, tree, key, blob, reader),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Journals a blob as the value of a key: its objects first.
+pub(super) fn journal_blob(
+    journal: &mut Journal,
+    tree: &TreeKey,
+    key: &[u8],
+    blob: &Blob,
+    reader: &dyn NodeReader,
+) -> Result<()> {
+    each_record(reader, blob.hash, &mut |_, encoded| journal.push(tree, &Op::Record(encoded)))?;
+    journal.push(tree, &Op::PutBlob { key, len: blob.len, hash: blob.hash })
+}
+
+/// Visits the objects of a blob, each once.
+fn each_record(
+    reader: &dyn NodeReader,
+    top: Hash,
+    visit: &mut dyn FnMut(&Hash, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut seen: HashedMap<()> = HashedMap::default();
+    let mut open = vec![Link::from(top)];
+    while let Some(link) = open.pop() {
+        if seen.insert(link.hash, ()).is_none() {
+            let encoded = reader.read_record(&link)?;
+            visit(&link.hash, &encoded)?;
+            open.extend(blob_links(&encoded)?.rev().map(|object| match object {
+                ObjectLink::Node(link) | ObjectLink::Record(link) => link,
+            }));
+        }
+    }
+    Ok(())
+}
+
+impl ValueReader {
+    /// Opens the value of a key of a tree; `None` when there is no such key.
+    ///
+    /// # Errors
+    /// `NotAValue` when the entry links to a tree; what reading reports.
+    pub fn open(tree: &Tree, key: &[u8]) -> Result<Option<Self>> {
+        let Some(found) = tree.find(key)? else { return Ok(None) };
+        let (len, bytes) = match (found.value(), found.link()) {
+            (ValueRef::Inline(bytes), _) => (bytes.len() as u64, Bytes::Inline(bytes.to_vec())),
+            (ValueRef::Blob { len, .. }, Some(link)) => {
+                let reader = BlobReader::open_shared(Arc::clone(tree.reader()), &link, len)?;
+                (len, Bytes::Blob { reader, part: None })
+            }
+            _ => return Err(TreeError::NotAValue { key: key.to_vec() }.into()),
+        };
+        Ok(Some(Self { len, position: 0, bytes }))
+    }
+
+    /// Length of the value in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "it is a length in bytes, known from outside")]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// The bytes from the position on that can be had at once; none at the end.
+    fn available(&mut self) -> io::Result<&[u8]> {
+        let position = self.position;
+        match &mut self.bytes {
+            Bytes::Inline(bytes) => {
+                let from = usize::try_from(position).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(&bytes[from..])
+            }
+            Bytes::Blob { reader, part } => {
+                let holds = |(start, part): &(u64, BlobPart)| {
+                    position.checked_sub(*start).is_some_and(|from| from < part.len() as u64)
+                };
+                if !part.as_ref().is_some_and(holds) {
+                    reader.seek(position);
+                    *part = reader.next_part().map_err(io::Error::other)?.map(|part| (position, part));
+                }
+                let from = |start: u64| usize::try_from(position - start).expect("a part is short");
+                Ok(part.as_ref().map_or(&[][..], |(start, part)| &part[from(*start)..]))
+            }
+        }
+    }
+}
+
+impl Read for ValueReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.available()?;
+        let count = available.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&available[..count]);
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for ValueReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(offset) => self.len.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "a position before the first byte, or beyond 64 bits")
+        })?;
+        Ok(self.position)
+    }
+}
