@@ -18,6 +18,12 @@ pub enum Error {
         /// The address that was linked to.
         hash: Hash,
     },
+    /// An object was left out when the store was made as a part of another: nothing is damaged.
+    #[error("object {hash} was not fetched: this store holds a part of another")]
+    NotFetched {
+        /// The address that was linked to.
+        hash: Hash,
+    },
     /// An object's bytes are not those its address names, or do not follow the format.
     #[error("object {hash} is damaged: {reason}")]
     Corrupt {

@@ -138,6 +138,42 @@ pub enum Error {
         reason: String,
     },
 
+    /// A commit was left behind when this history was fetched without its beginning. Fetching it completes the history.
+    #[error("commit {id} was not fetched: the history here is shallow")]
+    NotFetched {
+        /// Its id.
+        id: CommitId,
+    },
+    /// A branch of another store would lose commits.
+    #[error(
+        "{name} of the other store is at {found}, which {new} does not contain; fetch and merge it, or force the push"
+    )]
+    NonFastForward {
+        /// Full name of the ref.
+        name: String,
+        /// The commit it names there.
+        found: CommitId,
+        /// The commit that it was to name.
+        new: CommitId,
+    },
+    /// The other store stands on a branch that a push would delete or take commits from.
+    #[error("{name} cannot be {action}: the other store stands on it, and may have changes staged there")]
+    CheckedOut {
+        /// Full name of the ref.
+        name: String,
+        /// What was to be done.
+        action: &'static str,
+    },
+    /// Two stores cannot be synchronised in this way.
+    #[error("cannot synchronise: {reason}")]
+    CannotSync {
+        /// What stands in the way.
+        reason: String,
+    },
+    /// The caller stopped a synchronisation. What had arrived will not be sent again.
+    #[error("the synchronisation was stopped")]
+    Interrupted,
+
     /// The catalog of a commit does not follow the format.
     #[error("the catalog entry of {tree} is damaged: {reason}")]
     DamagedCatalog {

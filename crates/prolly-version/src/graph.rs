@@ -7,7 +7,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use prolly_core::{Link, Node, NodeReader};
+use prolly_core::{Hash, Link, Locator, Node, NodeReader};
 
 use crate::{Error, Result};
 
@@ -123,6 +123,127 @@ pub trait PendingObjects: Send + Sync {
     /// # Errors
     /// When the pending objects cannot be read back.
     fn record(&self, link: &Link) -> Result<Option<Arc<[u8]>>>;
+
+    /// Where the graph keeps an object that is not pending, for links that carry no hint: a hint itself.
+    fn placed(&self, _hash: &Hash) -> Locator {
+        Locator::NONE
+    }
+
+    /// Hears where the graph has put a pending object: a hint, since the publish may still fail.
+    fn place(&self, _hash: &Hash, _locator: Locator) {}
+}
+
+/// Which ids a graph has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GraphKind {
+    /// Commits are records, named by 32 bytes.
+    Native,
+    /// Commits are Git commits, named by 20 bytes.
+    Git,
+}
+
+/// A parent of a commit of a [`Batch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Parent {
+    /// A commit that is stored.
+    Stored(CommitId),
+    /// An earlier commit of the batch, by its place in it.
+    Earlier(usize),
+    /// A commit that this store does without: the history ends here. Native graph only.
+    NotFetched(CommitId),
+}
+
+impl fmt::Display for Parent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stored(id) | Self::NotFetched(id) => id.fmt(f),
+            Self::Earlier(index) => write!(f, "commit {index} of the batch"),
+        }
+    }
+}
+
+/// A commit as the graph it was made in has it, to be kept byte for byte by another graph of that kind.
+#[derive(Clone, Debug)]
+pub struct Original {
+    /// Its id there.
+    pub id: CommitId,
+    /// Its encoding there.
+    pub encoded: Vec<u8>,
+}
+
+/// A commit of a [`Batch`].
+#[derive(Clone, Debug)]
+pub struct BatchCommit {
+    /// The root node of its catalog.
+    pub root: Arc<Node>,
+    /// The commits it is made on.
+    pub parents: Vec<Parent>,
+    /// Who made the change.
+    pub author: Signature,
+    /// Who makes the commit.
+    pub committer: Signature,
+    /// The message.
+    pub message: String,
+    /// Set when the commit comes from a graph of the same kind: it is refused unless it gets the same id here.
+    pub original: Option<Original>,
+}
+
+impl BatchCommit {
+    /// The commit as a draft, given the ids of the earlier ones of its batch.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCommit`] when a parent is no earlier commit of the batch.
+    pub(crate) fn draft(&self, earlier: &[CommitId]) -> Result<CommitDraft> {
+        let parent = |parent: &Parent| match parent {
+            Parent::Stored(id) | Parent::NotFetched(id) => Ok(*id),
+            Parent::Earlier(index) => earlier.get(*index).copied().ok_or_else(|| Error::InvalidCommit {
+                reason: format!(
+                    "its parent is commit {index} of a batch, and it is commit {}",
+                    earlier.len()
+                ),
+            }),
+        };
+        Ok(CommitDraft {
+            root: Arc::clone(&self.root),
+            parents: self.parents.iter().map(parent).collect::<Result<_>>()?,
+            author: self.author.clone(),
+            committer: self.committer.clone(),
+            message: self.message.clone(),
+        })
+    }
+
+    /// Checks that the commit got the id it has where it comes from.
+    pub(crate) fn check_id(&self, id: &CommitId) -> Result<()> {
+        match &self.original {
+            Some(original) if original.id != *id => Err(Error::DamagedCommit {
+                id: original.id,
+                reason: format!("its contents have the id {id}"),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An edit of a ref that may name a commit of the same [`Batch`].
+#[derive(Clone, Debug)]
+pub struct BatchEdit {
+    /// The edit.
+    pub edit: RefEdit,
+    /// Which commit of the batch the ref shall hold, in place of what `edit.new` says.
+    pub holds: Option<usize>,
+}
+
+/// Commits, what they need, and edits of refs: published together.
+#[derive(Clone, Copy)]
+pub struct Batch<'a> {
+    /// The new objects that the commits need.
+    pub objects: &'a dyn PendingObjects,
+    /// The commits, parents first.
+    pub commits: &'a [BatchCommit],
+    /// The edits of refs.
+    pub edits: &'a [BatchEdit],
+    /// Who moves the refs, for their logs; `None` stands for the graph's own identity, now.
+    pub signature: Option<&'a Signature>,
 }
 
 /// What a ref must hold for an edit to be made.
@@ -177,7 +298,8 @@ pub trait CommitGraph: Send + Sync {
     /// Reads a commit; `None` when there is none of this id.
     ///
     /// # Errors
-    /// When the commit is damaged, is not one of ours, or the store fails.
+    /// When the commit is damaged, is not one of ours, or the store fails; [`Error::NotFetched`] when it was left behind
+    /// by a shallow fetch.
     fn read_commit(&self, id: &CommitId) -> Result<Option<Commit>>;
 
     /// Commits whose id begins with `hex` (at least 4 lowercase hex digits): up to `limit` of them.
@@ -210,6 +332,14 @@ pub trait CommitGraph: Send + Sync {
     /// When the store fails.
     fn set_head(&self, head: &Head) -> Result<()>;
 
+    /// Writes commits with everything they need and edits refs: durably and all or nothing. Returns the ids of the
+    /// commits. What a commit needs and is not among the objects is reachable from its parents, or from a ref.
+    ///
+    /// # Errors
+    /// [`Error::RefMoved`] when a ref does not hold what was expected, [`Error::MissingCommit`] for a parent that is not
+    /// stored, [`Error::DamagedCommit`] for a commit that would not get the id of its original. Nothing is changed then.
+    fn publish_batch(&self, batch: &Batch<'_>) -> Result<Vec<CommitId>>;
+
     /// Writes a commit with everything it needs, and moves a ref to it: durably and all or nothing.
     ///
     /// `edit.new` is ignored: the new commit takes its place. With no edit the commit is written but nothing names it.
@@ -221,13 +351,41 @@ pub trait CommitGraph: Send + Sync {
         objects: &dyn PendingObjects,
         draft: &CommitDraft,
         edit: Option<&RefEdit>,
-    ) -> Result<CommitId>;
+    ) -> Result<CommitId> {
+        let CommitDraft { root, parents, author, committer, message } = draft.clone();
+        let parents = parents.into_iter().map(Parent::Stored).collect();
+        let commit = BatchCommit { root, parents, author, committer, message, original: None };
+        let edit = edit.map(|edit| BatchEdit { edit: edit.clone(), holds: Some(0) });
+        let ids = self.publish_batch(&Batch {
+            objects,
+            commits: &[commit],
+            edits: edit.as_slice(),
+            signature: Some(&draft.committer),
+        })?;
+        Ok(ids[0])
+    }
 
     /// Edits refs: all of them or none.
     ///
     /// # Errors
     /// [`Error::RefMoved`] when one does not hold what was expected.
     fn update_refs(&self, edits: &[RefEdit]) -> Result<()>;
+
+    /// Which ids the graph has.
+    fn kind(&self) -> GraphKind;
+
+    /// A commit byte for byte; `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// As [`CommitGraph::read_commit`]; [`Error::NotFetched`] when a parent of it was left behind by a shallow clone
+    /// that [`CommitGraph::read_commit`] does not tell of.
+    fn original(&self, id: &CommitId) -> Result<Option<Original>>;
+
+    /// Whether an object is stored, perhaps unreachable, as far as can be told cheaply: `false` says nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn may_have(&self, link: &Link) -> Result<bool>;
 
     /// The name and mail address to sign with, when the graph's own configuration has them.
     ///

@@ -51,6 +51,7 @@ mod proof;
 mod refname;
 mod revision;
 mod store;
+pub mod sync;
 mod tree_key;
 mod walk;
 
@@ -58,7 +59,8 @@ pub use catalog::{CATALOG_CONFIG, Catalog, Entries, TreeEntry, TreeVersion};
 pub use conflict::MergeConflict;
 pub use error::{Error, Result};
 pub use graph::{
-    Commit, CommitDraft, CommitGraph, CommitId, Expected, GcReport, Head, PendingObjects, RefEdit, Signature,
+    Batch, BatchCommit, BatchEdit, Commit, CommitDraft, CommitGraph, CommitId, Expected, GcReport, GraphKind,
+    Head, Original, Parent, PendingObjects, RefEdit, Signature,
 };
 pub use journal::StrandedJournal;
 pub use merge::{

@@ -10,13 +10,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use prolly_core::{Hash, HashedMap, Node, NodeReader, ObjectLink, Record, RecordKind, blob_links};
+use prolly_core::{Hash, HashedMap, Link, Node, NodeReader, ObjectLink, Record, RecordKind, blob_links};
 use prolly_store::{Backend, CachedReader, HashPrefix, NodeCache, Transaction};
 
 use crate::{
-    BRANCH_PREFIX, Commit, CommitDraft, CommitGraph, CommitId, Error, Expected, GcReport, Head,
-    PendingObjects, RefEdit, Result, check_ref_name,
+    BRANCH_PREFIX, Batch, BatchEdit, Commit, CommitGraph, CommitId, Error, Expected, GcReport, GraphKind,
+    Head, Original, Parent, PendingObjects, RefEdit, Result, check_ref_name,
     commit_record::{self, hash_of, id_of},
+    sync::MarkedReader,
 };
 
 const HEAD: &str = "HEAD";
@@ -30,14 +31,15 @@ const CACHED_BYTES_MAX: usize = 4 << 20;
 pub struct NativeGraph {
     backend: Arc<dyn Backend>,
     cache: Arc<NodeCache>,
-    reader: Arc<CachedReader>,
+    reader: Arc<MarkedReader>,
     staging_dir: Option<PathBuf>,
 }
 
 impl NativeGraph {
     /// Uses a backend, reading through `cache`; staged changes are journalled in `staging_dir`, if there is one.
     pub fn new(backend: Arc<dyn Backend>, cache: Arc<NodeCache>, staging_dir: Option<PathBuf>) -> Self {
-        let reader = Arc::new(CachedReader::new(Arc::clone(&backend), Arc::clone(&cache)));
+        let reader = CachedReader::new(Arc::clone(&backend), Arc::clone(&cache));
+        let reader = Arc::new(MarkedReader::new(reader));
         Self { backend, cache, reader, staging_dir }
     }
 
@@ -70,7 +72,12 @@ impl NativeGraph {
             if marked.insert(hash, ()).is_some() {
                 continue;
             }
-            let bytes = self.commit_bytes(&id)?.ok_or(Error::MissingCommit { id })?;
+            let Some(bytes) = self.commit_bytes(&id)? else {
+                if self.reader.lacks_commit(&hash)? {
+                    continue;
+                }
+                return Err(Error::MissingCommit { id });
+            };
             let commit = commit_record::decode(id, &bytes)?;
             commits.extend(&commit.parents);
             self.mark_objects(&mut marked, ObjectLink::Node(commit.root))?;
@@ -88,7 +95,12 @@ impl NativeGraph {
             }
             match object {
                 ObjectLink::Node(_) => {
-                    let bytes = self.backend.get(&hash)?.ok_or(prolly_core::Error::Missing { hash })?;
+                    let Some(bytes) = self.backend.get(&hash)? else {
+                        if self.reader.lacks_object(&hash)? {
+                            continue;
+                        }
+                        return Err(prolly_core::Error::Missing { hash }.into());
+                    };
                     open.extend(Node::decode(&hash, bytes)?.object_links());
                 }
                 ObjectLink::Record(link) => open.extend(blob_links(&self.reader.read_record(&link)?)?),
@@ -98,16 +110,16 @@ impl NativeGraph {
     }
 }
 
-/// Puts the pending objects that a root reaches into a transaction; returns nodes among them that are worth caching.
-fn put_pending(
+/// Puts the pending objects that roots reach into a transaction; returns nodes among them that are worth caching.
+fn put_pending<'a>(
     transaction: &mut dyn Transaction,
     pending: &dyn PendingObjects,
-    root: &Arc<Node>,
+    roots: impl Iterator<Item = &'a Arc<Node>>,
 ) -> Result<Vec<Arc<Node>>> {
     let mut seen: HashedMap<()> = HashedMap::default();
     let mut nodes = Vec::new();
     let mut nodes_bytes = 0;
-    let mut open = vec![ObjectLink::Node(root.link())];
+    let mut open: Vec<_> = roots.map(|root| ObjectLink::Node(root.link())).collect();
     while let Some(object) = open.pop() {
         let link = *object.link();
         if seen.insert(link.hash, ()).is_some() {
@@ -178,7 +190,11 @@ impl CommitGraph for NativeGraph {
     }
 
     fn read_commit(&self, id: &CommitId) -> Result<Option<Commit>> {
-        self.commit_bytes(id)?.map(|bytes| commit_record::decode(*id, &bytes)).transpose()
+        match (self.commit_bytes(id)?, hash_of(id)) {
+            (Some(bytes), _) => commit_record::decode(*id, &bytes).map(Some),
+            (None, Some(hash)) if self.reader.lacks_commit(&hash)? => Err(Error::NotFetched { id: *id }),
+            (None, _) => Ok(None),
+        }
     }
 
     fn commits_by_prefix(&self, hex: &str, limit: usize) -> Result<Vec<CommitId>> {
@@ -235,32 +251,55 @@ impl CommitGraph for NativeGraph {
         Ok(self.backend.edit_refs(&[edit])?)
     }
 
-    fn publish(
-        &self,
-        objects: &dyn PendingObjects,
-        draft: &CommitDraft,
-        edit: Option<&RefEdit>,
-    ) -> Result<CommitId> {
-        let (hash, encoded) = commit_record::encode(draft)?;
-        let id = id_of(hash);
-        let edit = edit.map(|edit| to_store_edit(edit, Some(id))).transpose()?;
+    fn publish_batch(&self, batch: &Batch<'_>) -> Result<Vec<CommitId>> {
+        let mut ids: Vec<CommitId> = Vec::with_capacity(batch.commits.len());
+        let mut records = Vec::with_capacity(batch.commits.len());
+        for commit in batch.commits {
+            let (hash, encoded) = commit_record::encode(&commit.draft(&ids)?)?;
+            let id = id_of(hash);
+            commit.check_id(&id)?;
+            ids.push(id);
+            records.push((hash, encoded));
+        }
+        let new = |edit: &BatchEdit| edit.holds.map_or(edit.edit.new, |index| ids.get(index).copied());
+        let edits = batch
+            .edits
+            .iter()
+            .map(|edit| to_store_edit(&edit.edit, new(edit)))
+            .collect::<Result<Vec<_>>>()?;
         let mut transaction = self.backend.begin()?;
-        for parent in &draft.parents {
+        for parent in batch.commits.iter().flat_map(|commit| &commit.parents) {
+            let Parent::Stored(parent) = parent else { continue };
             let parent_hash = hash_of(parent).ok_or(Error::MissingCommit { id: *parent })?;
             if !self.backend.contains(&parent_hash)? {
                 return Err(Error::MissingCommit { id: *parent });
             }
         }
-        let nodes = put_pending(&mut *transaction, objects, &draft.root)?;
-        transaction.put(&hash, &encoded)?;
-        transaction.commit(edit.as_slice()).map_err(from_store)?;
+        let roots = batch.commits.iter().map(|commit| &commit.root);
+        let nodes = put_pending(&mut *transaction, batch.objects, roots)?;
+        for (hash, encoded) in &records {
+            transaction.put(hash, encoded)?;
+        }
+        transaction.commit(&edits).map_err(from_store)?;
         nodes.into_iter().for_each(|node| self.cache.insert(node));
-        Ok(id)
+        Ok(ids)
     }
 
     fn update_refs(&self, edits: &[RefEdit]) -> Result<()> {
         let edits = edits.iter().map(|edit| to_store_edit(edit, edit.new)).collect::<Result<Vec<_>>>()?;
         self.backend.edit_refs(&edits).map_err(from_store)
+    }
+
+    fn kind(&self) -> GraphKind {
+        GraphKind::Native
+    }
+
+    fn original(&self, id: &CommitId) -> Result<Option<Original>> {
+        Ok(self.commit_bytes(id)?.map(|encoded| Original { id: *id, encoded: encoded.into_vec() }))
+    }
+
+    fn may_have(&self, link: &Link) -> Result<bool> {
+        Ok(self.backend.contains(&link.hash)?)
     }
 
     fn identity(&self) -> Result<Option<(String, String)>> {

@@ -10,11 +10,11 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Commit, CommitGraph, CommitId, Result, revision::read_commit};
+use crate::{Commit, CommitGraph, CommitId, Error, Result, revision::read_commit};
 
 /// The commits reachable from some commits, newest first: an iterator of `Result<Commit>`.
 ///
-/// After an error it ends. A step costs O(log of the commits at the frontier); the ids already seen are kept.
+/// In a shallow store it ends where the history does. After an error it ends. A step costs O(log of the commits at the frontier); the ids already seen are kept.
 pub struct Log {
     graph: Arc<dyn CommitGraph>,
     frontier: BinaryHeap<ByTime>,
@@ -60,7 +60,10 @@ impl Log {
                 if !self.seen.insert(parent) {
                     continue;
                 }
-                let parent = read_commit(&*self.graph, &parent)?;
+                let parent = match read_commit(&*self.graph, &parent) {
+                    Err(Error::NotFetched { .. }) => continue,
+                    parent => parent?,
+                };
                 if parent.committer.seconds >= time {
                     batch.push(parent);
                 } else {
@@ -120,27 +123,34 @@ fn children_first(batch: Vec<Commit>) -> VecDeque<Commit> {
 /// Whether `ancestor` is `descendant` or one of the commits behind it.
 ///
 /// # Errors
-/// When a commit on the way cannot be read.
+/// When a commit on the way cannot be read; [`Error::NotFetched`] when the answer lies behind the end of a shallow history.
 pub fn is_ancestor(graph: &dyn CommitGraph, ancestor: &CommitId, descendant: &CommitId) -> Result<bool> {
-    Ok(ancestor == descendant || common_ancestors(graph, ancestor, descendant)?.contains(ancestor))
+    if ancestor == descendant {
+        return Ok(true);
+    }
+    let common = common_ancestors(graph, ancestor, descendant)?;
+    match common.cut {
+        _ if common.found.contains(ancestor) => Ok(true),
+        Some(id) => Err(Error::NotFetched { id }),
+        None => Ok(false),
+    }
 }
 
 /// The best common ancestors of two commits, newest first: those that are not behind another common ancestor. Empty for
 /// unrelated histories; more than one after criss-cross merges. Costs the commits between the two and their bases.
 ///
 /// # Errors
-/// When a commit on the way cannot be read.
+/// When a commit on the way cannot be read; [`Error::NotFetched`] when a base may lie behind the end of a shallow history.
 pub fn merge_bases(graph: &dyn CommitGraph, one: &CommitId, other: &CommitId) -> Result<Vec<CommitId>> {
     if one == other {
         return Ok(vec![*one]);
     }
-    let found = common_ancestors(graph, one, other)?;
+    let found = common_ancestors(graph, one, other)?.whole()?;
     let mut best = Vec::with_capacity(found.len());
     for (index, candidate) in found.iter().enumerate() {
         let mut redundant = false;
         for (other_index, other) in found.iter().enumerate() {
-            redundant = redundant
-                || (index != other_index && common_ancestors(graph, candidate, other)?.contains(candidate));
+            redundant = redundant || (index != other_index && is_ancestor(graph, candidate, other)?);
         }
         if !redundant {
             best.push(*candidate);
@@ -158,7 +168,7 @@ const COMMON: u8 = 16;
 
 /// Paints the commits behind either side until all that is left is behind both: Git's `paint_down_to_common`. Holds
 /// every best common ancestor; may hold worse ones when commits share a second.
-fn common_ancestors(graph: &dyn CommitGraph, one: &CommitId, other: &CommitId) -> Result<Vec<CommitId>> {
+fn common_ancestors(graph: &dyn CommitGraph, one: &CommitId, other: &CommitId) -> Result<Common> {
     let mut paint = Paint::default();
     paint.add(graph, *one, BEHIND_ONE)?;
     paint.add(graph, *other, BEHIND_OTHER)?;
@@ -182,7 +192,21 @@ fn common_ancestors(graph: &dyn CommitGraph, one: &CommitId, other: &CommitId) -
         }
     }
     found.retain(|id| paint.flags[id] & STALE == 0);
-    Ok(found)
+    let cut = paint.cut.into_iter().find(|id| paint.flags[id] & STALE == 0);
+    Ok(Common { found, cut })
+}
+
+/// What two commits have in common, as far as can be told.
+struct Common {
+    found: Vec<CommitId>,
+    /// A commit that a shallow history lacks, and behind which there could be more.
+    cut: Option<CommitId>,
+}
+
+impl Common {
+    fn whole(self) -> Result<Vec<CommitId>> {
+        self.cut.map_or(Ok(self.found), |id| Err(Error::NotFetched { id }))
+    }
 }
 
 #[derive(Default)]
@@ -191,6 +215,8 @@ struct Paint {
     queue: BinaryHeap<ByTime>,
     /// How many in the queue are not stale.
     fresh: usize,
+    /// Commits that a shallow history lacks.
+    cut: Vec<CommitId>,
 }
 
 impl Paint {
@@ -201,13 +227,26 @@ impl Paint {
             return Ok(());
         }
         let before = *flags;
-        *flags |= colour | QUEUED;
+        *flags |= colour;
+        if self.cut.contains(&id) {
+            return Ok(());
+        }
+        if before & QUEUED == 0 {
+            match read_commit(graph, &id) {
+                Ok(commit) => self.queue.push(ByTime(commit)),
+                Err(Error::NotFetched { .. }) => {
+                    self.cut.push(id);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        *flags |= QUEUED;
         let is_stale = *flags & STALE != 0;
         if before & QUEUED != 0 {
             self.fresh -= usize::from(is_stale && before & STALE == 0);
         } else {
             self.fresh += usize::from(!is_stale);
-            self.queue.push(ByTime(read_commit(graph, &id)?));
         }
         Ok(())
     }

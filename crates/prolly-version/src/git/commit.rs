@@ -16,7 +16,7 @@ use gix_object::CommitRef;
 use prolly_core::Hash;
 
 use super::object::{self, Stored, TreeWriter};
-use crate::{CommitDraft, CommitId, Error, Result, Signature};
+use crate::{BatchCommit, CommitDraft, CommitId, Error, Parent, Result, Signature};
 
 /// The version of this layout that this build writes, and the latest it reads.
 const FORMAT_VERSION: u8 = 1;
@@ -45,10 +45,13 @@ pub(super) fn object_id(id: &CommitId) -> Option<ObjectId> {
     ObjectId::try_from(id.as_slice()).ok().filter(|id| id.kind() == gix_hash::Kind::Sha1)
 }
 
-/// Checks that Git can carry the commit unchanged.
-pub(super) fn check(draft: &CommitDraft) -> Result<()> {
+/// Checks that Git can carry the commit unchanged. One that comes from Git has been carried already.
+pub(super) fn check(commit: &BatchCommit) -> Result<()> {
+    if commit.original.is_some() {
+        return Ok(());
+    }
     let invalid = |reason: String| Err(Error::InvalidCommit { reason });
-    for (role, signature) in [("author", &draft.author), ("committer", &draft.committer)] {
+    for (role, signature) in [("author", &commit.author), ("committer", &commit.committer)] {
         for (part, text) in [("name", &signature.name), ("mail address", &signature.email)] {
             if let Some(bad) = text.chars().find(|c| matches!(c, '<' | '>' | '\n' | '\0')) {
                 return invalid(format!("the {part} of the {role}, {text:?}, contains {bad:?}"));
@@ -64,16 +67,18 @@ pub(super) fn check(draft: &CommitDraft) -> Result<()> {
             ));
         }
     }
-    if draft.message.contains('\0') {
+    if commit.message.contains('\0') {
         return invalid("the message contains a NUL character".to_owned());
     }
-    let mut parents = draft.parents.iter();
+    let mut parents = commit.parents.iter();
     while let Some(parent) = parents.next() {
-        if object_id(parent).is_none() {
-            return invalid(format!("{parent} is not the id of a Git commit"));
+        if let Parent::Stored(id) = parent
+            && object_id(id).is_none()
+        {
+            return invalid(format!("{id} is not the id of a Git commit"));
         }
         if parents.as_slice().contains(parent) {
-            return invalid(format!("parent {parent} is named twice"));
+            return invalid(format!("its parent {parent} is named twice"));
         }
     }
     Ok(())
@@ -94,6 +99,29 @@ pub(super) fn encode(draft: &CommitDraft, tree: ObjectId) -> Vec<u8> {
     out.push('\n');
     out.push_str(&draft.message);
     out.into_bytes()
+}
+
+/// Checks that a commit made elsewhere says of its tree and parents what this store is about to write.
+///
+/// # Errors
+/// [`Error::ForeignCommit`] when its tree holds more than a store's does, [`Error::DamagedCommit`].
+pub(super) fn check_original(
+    id: &CommitId,
+    encoded: &[u8],
+    tree: &ObjectId,
+    parents: &[CommitId],
+) -> Result<()> {
+    let decoded = decode(id, encoded)?;
+    if decoded.tree != *tree {
+        let reason =
+            format!("its tree is {}, and the one that its contents have here is {tree}", decoded.tree);
+        return Err(Error::ForeignCommit { id: *id, reason });
+    }
+    if !decoded.parents.iter().map(|parent| commit_id(*parent)).eq(parents.iter().copied()) {
+        let reason = "its parents are not those that were announced".to_owned();
+        return Err(Error::DamagedCommit { id: *id, reason });
+    }
+    Ok(())
 }
 
 /// Appends a signature as Git writes it in commits and in logs of refs.

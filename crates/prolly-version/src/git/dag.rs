@@ -12,11 +12,13 @@ use prolly_core::{
 };
 
 use super::{
+    commit,
     object::{DagTree, Stored},
+    odb::id_of,
     pack::PackWriter,
     reader::{Objects, locator},
 };
-use crate::{PendingObjects, Result};
+use crate::{BatchCommit, Commit, CommitId, PendingObjects, Result};
 
 /// Writes objects into a pack, each of them once.
 pub(super) struct Export<'a, 'p> {
@@ -24,6 +26,8 @@ pub(super) struct Export<'a, 'p> {
     objects: &'a Objects,
     pack: &'a mut PackWriter<'p>,
     written: HashedMap<Stored>,
+    /// The trees of commits that were written, by the roots of their catalogs.
+    commit_trees: HashedMap<ObjectId>,
     empty_root: Arc<Node>,
 }
 
@@ -35,15 +39,65 @@ impl<'a, 'p> Export<'a, 'p> {
     ) -> Result<Self> {
         let empty = Tree::empty(Arc::new(NodeBuffer::new()), TreeConfig::default())?;
         let empty_root = Arc::clone(empty.root());
-        Ok(Self { pending, objects, pack, written: HashedMap::default(), empty_root })
+        Ok(Self {
+            pending,
+            objects,
+            pack,
+            written: HashedMap::default(),
+            commit_trees: HashedMap::default(),
+            empty_root,
+        })
+    }
+
+    /// Writes a commit with everything it needs; `earlier` are the ids of the commits before it in its batch.
+    ///
+    /// # Errors
+    /// [`DamagedCommit`](crate::Error::DamagedCommit) or [`ForeignCommit`](crate::Error::ForeignCommit) when it is not its
+    /// original.
+    pub(super) fn commit(&mut self, commit: &BatchCommit, earlier: &[CommitId]) -> Result<Commit> {
+        let draft = commit.draft(earlier)?;
+        let root = self.root(&draft.root)?;
+        let tree = match self.commit_trees.get(draft.root.hash()) {
+            Some(tree) => *tree,
+            None => {
+                let mark = self.pack.add(Kind::Blob, &commit::encode_mark(draft.root.hash()))?;
+                let tree = self.pack.add(Kind::Tree, &commit::encode_tree(mark, root))?;
+                self.commit_trees.insert(*draft.root.hash(), tree);
+                tree
+            }
+        };
+        let content = match &commit.original {
+            Some(original) => {
+                commit::check_original(&original.id, &original.encoded, &tree, &draft.parents)?;
+                original.encoded.clone()
+            }
+            None => commit::encode(&draft, tree),
+        };
+        let object = id_of(Kind::Commit, &content)?;
+        let id = commit::commit_id(object);
+        commit.check_id(&id)?;
+        if !earlier.contains(&id) {
+            self.pack.add_known(object, Kind::Commit, &content)?;
+        }
+        Ok(Commit {
+            id,
+            root: Link { hash: *draft.root.hash(), locator: locator(&root.id) },
+            parents: draft.parents,
+            author: draft.author,
+            committer: draft.committer,
+            message: draft.message,
+        })
     }
 
     /// Writes the root of a catalog with everything below it that is new.
-    pub(super) fn root(&mut self, root: &Arc<Node>) -> Result<Stored> {
+    fn root(&mut self, root: &Arc<Node>) -> Result<Stored> {
+        if let Some(stored) = self.written.get(root.hash()) {
+            return Ok(*stored);
+        }
         if let Some(node) = self.pending.node(&root.link())? {
             return self.write_node(&node);
         }
-        match self.objects.stored(&root.link(), true) {
+        match self.objects.stored(&self.placed(&root.link()), true) {
             // The node is at hand, so it need not be stored already: the empty root never is.
             Err(TreeError::Missing { .. }) => self.write_node(root),
             stored => Ok(stored?),
@@ -66,7 +120,7 @@ impl<'a, 'p> Export<'a, 'p> {
                 let root = Arc::clone(&self.empty_root);
                 self.write_node(&root)
             }
-            None => Ok(self.objects.stored(link, true)?),
+            None => Ok(self.objects.stored(&self.placed(link), true)?),
         }
     }
 
@@ -76,7 +130,15 @@ impl<'a, 'p> Export<'a, 'p> {
         }
         match self.pending.record(link)? {
             Some(encoded) => self.write_record(&link.hash, &encoded),
-            None => Ok(self.objects.stored(link, false)?),
+            None => Ok(self.objects.stored(&self.placed(link), false)?),
+        }
+    }
+
+    /// The link to an object that is not pending, with whatever hint there is.
+    fn placed(&self, link: &Link) -> Link {
+        match link.locator.get() {
+            Some(_) => *link,
+            None => Link { hash: link.hash, locator: self.pending.placed(&link.hash) },
         }
     }
 
@@ -118,6 +180,7 @@ impl<'a, 'p> Export<'a, 'p> {
             Stored { id, is_tree: true }
         };
         self.written.insert(*hash, stored);
+        self.pending.place(hash, locator(&stored.id));
         Ok(stored)
     }
 }

@@ -30,8 +30,8 @@ use super::{
     refs::{self, Move},
 };
 use crate::{
-    Commit, CommitDraft, CommitGraph, CommitId, Error, Expected, GcReport, Head, PendingObjects, RefEdit,
-    Result, Signature,
+    Batch, Commit, CommitGraph, CommitId, Error, Expected, GcReport, GraphKind, Head, Original, Parent,
+    RefEdit, Result, Signature,
 };
 
 /// Commits remembered at most.
@@ -119,18 +119,17 @@ impl CommitGraph for GitGraph {
         self.objects.refs.set_head(&self.layout, &target)
     }
 
-    fn publish(
-        &self,
-        objects: &dyn PendingObjects,
-        draft: &CommitDraft,
-        edit: Option<&RefEdit>,
-    ) -> Result<CommitId> {
-        commit::check(draft)?;
-        if let Some(edit) = edit {
-            crate::check_ref_name(&edit.name)?;
+    fn publish_batch(&self, batch: &Batch<'_>) -> Result<Vec<CommitId>> {
+        batch.edits.iter().try_for_each(|edit| crate::check_ref_name(&edit.edit.name))?;
+        if batch.commits.is_empty() {
+            let edits: Vec<_> = batch.edits.iter().map(|edit| edit.edit.clone()).collect();
+            return self.update_refs(&edits).map(|()| Vec::new());
+        }
+        for commit in batch.commits {
+            commit::check(commit)?;
         }
         let mut writing = self.write()?;
-        let published = self.publish_locked(&mut writing.writer, objects, draft, edit);
+        let published = self.publish_locked(&mut writing.writer, batch);
         // What a failure may have left behind is cleared away before anything else is written.
         writing.writer.ready = published.is_ok() && writing.writer.failure.is_none();
         published
@@ -150,6 +149,27 @@ impl CommitGraph for GitGraph {
             moves.push(to_move(edit, edit.new, &signature)?);
         }
         self.objects.refs.make(&self.layout, moves, &|id| self.peel(id))
+    }
+
+    fn kind(&self) -> GraphKind {
+        GraphKind::Git
+    }
+
+    fn original(&self, id: &CommitId) -> Result<Option<Original>> {
+        let Some(object) = object_id(id) else { return Ok(None) };
+        let mut encoded = Vec::new();
+        if self.objects.odb.find_verified(&object, &mut encoded)? != Some(Kind::Commit) {
+            return Ok(None);
+        }
+        let parents = commit::decode(id, &encoded)?.parents;
+        if self.objects.refs.parents(&object, parents.clone()).len() < parents.len() {
+            return Err(Error::NotFetched { id: commit_id(parents[0]) });
+        }
+        Ok(Some(Original { id: *id, encoded }))
+    }
+
+    fn may_have(&self, link: &Link) -> Result<bool> {
+        Ok(self.objects.cache.get(&link.hash).is_some() || self.objects.may_have(link))
     }
 
     fn identity(&self) -> Result<Option<(String, String)>> {
@@ -195,30 +215,39 @@ impl GitGraph {
         Ok(Writing { writer, _lock: lock })
     }
 
-    fn publish_locked(
-        &self,
-        writer: &mut Writer,
-        objects: &dyn PendingObjects,
-        draft: &CommitDraft,
-        edit: Option<&RefEdit>,
-    ) -> Result<CommitId> {
+    fn publish_locked(&self, writer: &mut Writer, batch: &Batch<'_>) -> Result<Vec<CommitId>> {
         let peel = |id| self.peel(id);
-        let wanted = edit.map(|edit| to_move(edit, None, &draft.committer)).transpose()?;
+        let signature = match batch.signature {
+            Some(signature) => signature.clone(),
+            None => self.log_signature()?,
+        };
+        let mut wanted = Vec::with_capacity(batch.edits.len());
+        for edit in batch.edits {
+            let known = if edit.holds.is_some() { None } else { edit.edit.new };
+            wanted.push(to_move(&edit.edit, known, &signature)?);
+        }
         // Before anything is written, since most of those who come too late can be told now.
-        self.objects.refs.check(wanted.as_slice(), &peel)?;
-        self.check_parents(draft, wanted.as_ref())?;
+        self.objects.refs.check(&wanted, &peel)?;
+        self.check_parents(batch, &wanted)?;
 
         let mut pack = PackWriter::new(self.layout.temporary("pack"), &mut writer.compressor);
-        let mut export = Export::new(objects, &self.objects, &mut pack)?;
-        let root = export.root(&draft.root)?;
+        let mut export = Export::new(batch.objects, &self.objects, &mut pack)?;
+        let mut commits: Vec<Commit> = Vec::with_capacity(batch.commits.len());
+        let mut ids: Vec<CommitId> = Vec::with_capacity(batch.commits.len());
+        for commit in batch.commits {
+            let written = export.commit(commit, &ids)?;
+            ids.push(written.id);
+            commits.push(written);
+        }
         let written = export.into_written();
-        let mark = pack.add(Kind::Blob, &commit::encode_mark(draft.root.hash()))?;
-        let tree = pack.add(Kind::Tree, &commit::encode_tree(mark, root))?;
-        let id = pack.add(Kind::Commit, &commit::encode(draft, tree))?;
 
         let written_pack = pack.finish()?;
-        let moves = wanted.map(|wanted| Move { new: Some(id), ..wanted }).into_iter().collect();
-        let staged = self.objects.refs.stage(&self.layout, moves)?;
+        for (wanted, edit) in wanted.iter_mut().zip(batch.edits) {
+            if let Some(id) = edit.holds.and_then(|index| ids.get(index)) {
+                wanted.new = object_id(id);
+            }
+        }
+        let staged = self.objects.refs.stage(&self.layout, wanted)?;
         let unsynced: Vec<_> = written_pack.files().into_iter().chain(staged.files()).collect();
         files::sync_together(&unsynced)?;
 
@@ -235,17 +264,10 @@ impl GitGraph {
         let released = installed.release();
         self.objects.attested.insert_all(written.iter().map(|(hash, stored)| (*hash, *stored)));
         self.objects.forget_located();
-        self.remember(Commit {
-            id: commit_id(id),
-            root: Link { hash: *draft.root.hash(), locator: locator(&root.id) },
-            parents: draft.parents.clone(),
-            author: draft.author.clone(),
-            committer: draft.committer.clone(),
-            message: draft.message.clone(),
-        });
+        commits.into_iter().for_each(|commit| self.remember(commit));
         let tidied = released.and_then(|()| self.tidy(writer));
         writer.failure = tidied.err();
-        Ok(commit_id(id))
+        Ok(ids)
     }
 
     /// Reads a commit past the cache.
@@ -290,12 +312,18 @@ impl GitGraph {
         Ok(None)
     }
 
-    /// Checks that the parents of a commit are there, but for the one that its ref names anyway.
-    fn check_parents(&self, draft: &CommitDraft, wanted: Option<&Move>) -> Result<()> {
-        let tip = wanted.and_then(|wanted| wanted.expected).map(commit_id);
-        for id in draft.parents.iter().filter(|id| Some(**id) != tip) {
-            // Not from the cache: the commit may have been swept since it was read.
-            self.load_commit(id)?.ok_or(Error::MissingCommit { id: *id })?;
+    /// Checks that the parents of commits are there, but for those that a ref to be moved names anyway.
+    fn check_parents(&self, batch: &Batch<'_>, wanted: &[Move]) -> Result<()> {
+        let is_tip = |id: &CommitId| wanted.iter().any(|wanted| wanted.expected.map(commit_id) == Some(*id));
+        for parent in batch.commits.iter().flat_map(|commit| &commit.parents) {
+            match parent {
+                // Not from the cache: the commit may have been swept since it was read.
+                Parent::Stored(id) if !is_tip(id) => {
+                    self.load_commit(id)?.ok_or(Error::MissingCommit { id: *id })?;
+                }
+                Parent::Stored(_) | Parent::Earlier(_) => {}
+                Parent::NotFetched(id) => return Err(Error::NotFetched { id: *id }),
+            }
         }
         Ok(())
     }

@@ -102,6 +102,15 @@ impl ObjectDb {
         )
     }
 
+    /// Whether an object is in what was seen of the directory so far: `false` says nothing.
+    pub(super) fn knows(&self, id: &oid) -> bool {
+        self.with_handle(|handle| {
+            let mut handle = handle.clone();
+            handle.refresh_never();
+            gix_odb::pack::Find::contains(&handle, id)
+        })
+    }
+
     /// Ids that begin with the hex digits.
     pub(super) fn ids_by_prefix(&self, hex: &str) -> Result<HashSet<ObjectId>> {
         let fail = |error| Error::GitObject { action: "look up", object: hex.to_owned(), source: error };

@@ -117,6 +117,13 @@ impl Objects {
         })
     }
 
+    /// Whether an object seems to be where its hint says, without looking further.
+    pub(super) fn may_have(&self, link: &Link) -> bool {
+        hint(&link.locator)
+            .or_else(|| self.hints.get(&link.hash))
+            .is_some_and(|id| self.attested.get(&link.hash, &id).is_some() || self.odb.knows(&id))
+    }
+
     /// Reads an object by its hint, and decodes it; when that fails, looks for it by its address alone.
     fn read<T>(&self, link: &Link, decode: impl Fn(Loaded) -> TreeResult<T>) -> TreeResult<T> {
         let hint = hint(&link.locator).or_else(|| self.hints.get(&link.hash));
