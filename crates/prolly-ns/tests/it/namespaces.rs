@@ -1,7 +1,7 @@
 //! Making, reading, dropping, renaming, copying, comparing and proving namespaces.
 
 use prolly_ns::{DEFAULT, Error, NAME_BYTES_MAX, NamespaceProof, NamespacedStore};
-use prolly_version::{BackendKind, ChangeKind, Options, Store, TreeKey, TreeKind};
+use prolly_version::{BackendKind, ChangeKind, Expected, Options, RefEdit, Store, TreeKey, TreeKind};
 
 fn memory() -> NamespacedStore {
     NamespacedStore::memory(Options::default()).unwrap()
@@ -273,4 +273,76 @@ fn a_proof_gives_a_long_descriptor_itself() {
         flipped[at] ^= 0x10;
         assert!(NamespaceProof::from_bytes(&flipped).and_then(|proof| proof.verify(&root, "long")).is_err());
     }
+}
+
+#[test]
+fn what_a_staged_copy_needs_outlives_its_branch() {
+    for kind in [BackendKind::Redb, BackendKind::File, BackendKind::Git] {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || NamespacedStore::open(dir.path(), Options::new(kind)).unwrap();
+        let store = open();
+        let versions = || store.versions();
+        let kept = |store: &NamespacedStore| store.versions().graph().refs("refs/prolly/").unwrap().len();
+        versions().create_branch("topic", None).unwrap();
+        for number in 0..500_u32 {
+            store.insert("there", &number.to_be_bytes(), b"x").unwrap();
+        }
+        commit(&store);
+        versions().checkout("main", false).unwrap();
+        store.copy_namespace("there", Some("topic"), "copied").unwrap();
+        store.copy_namespace("there", Some("topic"), "again").unwrap();
+        store.insert("copied", b"more", b"y").unwrap();
+        assert_eq!(kept(&store), 1);
+        versions().delete_branch("topic").unwrap();
+        versions().collect_garbage().unwrap();
+        drop(store);
+        let store = open();
+        assert_eq!(kept(&store), 1, "the journal needs it");
+        store.versions().create_branch("other", None).unwrap();
+        store.insert("unrelated", b"k", b"v").unwrap();
+        store.versions().collect_garbage().unwrap();
+        assert_eq!(store.keys("copied").unwrap().count(), 501);
+        commit(&store);
+        assert_eq!(kept(&store), 0);
+        store.versions().collect_garbage().unwrap();
+        drop(store);
+        let store = open();
+        assert_eq!(store.keys("copied").unwrap().count(), 501);
+        assert_eq!(store.keys("again").unwrap().count(), 500);
+
+        // Dropped with what is staged; and what a crash left goes with a collection.
+        store.copy_namespace("copied", Some("HEAD~1"), "x").unwrap_err();
+        store.versions().checkout("main", false).unwrap();
+        store.copy_namespace("copied", Some("other"), "x").unwrap();
+        assert_eq!(kept(&store), 1);
+        store.versions().discard().unwrap();
+        assert_eq!(kept(&store), 0);
+        let id = store.versions().current_commit().unwrap();
+        let name = format!("refs/prolly/keep/slot-77/{id}");
+        let edit = RefEdit { name, expected: Expected::Absent, new: Some(id), log: String::new() };
+        store.versions().graph().update_refs(&[edit]).unwrap();
+        store.versions().collect_garbage().unwrap();
+        assert_eq!(kept(&store), 0);
+    }
+}
+
+#[test]
+fn a_renamed_namespace_is_carried_to_another_branch() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || NamespacedStore::open(dir.path(), Options::new(BackendKind::Redb)).unwrap();
+    let store = open();
+    store.insert("a", b"k", b"v").unwrap();
+    commit(&store);
+    store.versions().branch("topic", None).unwrap();
+    store.insert("b", b"k", b"v").unwrap();
+    commit(&store);
+    store.rename_namespace("a", "c").unwrap();
+    store.insert("c", b"l", b"w").unwrap();
+    store.versions().checkout("topic", false).unwrap();
+    drop(store);
+    let store = open();
+    assert_eq!(names(&store), ["c", DEFAULT]);
+    assert_eq!(keys(&store, "c"), [b"k", b"l"]);
+    commit(&store);
+    assert!(store.versions().graph().refs("refs/prolly/").unwrap().is_empty());
 }

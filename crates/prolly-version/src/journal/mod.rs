@@ -21,7 +21,7 @@ use std::{
 };
 
 pub(crate) use op::{Begin, Op};
-pub(crate) use slot::{Slot, adopt, stranded};
+pub(crate) use slot::{Slot, adopt, is_abandoned, stranded};
 
 use crate::{Error, Result, TreeKey};
 use frame::{FrameReader, HEADER_BYTES};
@@ -72,6 +72,11 @@ impl Journal {
             last_flush: None,
             process: std::process::id(),
         }
+    }
+
+    /// The name of its slot.
+    pub(crate) fn slot_name(&self) -> Option<&str> {
+        self.path.file_stem()?.to_str()
     }
 
     /// Adds an edit. It costs a copy, and once in a while a write.

@@ -7,7 +7,7 @@
 //! op            = 1 | kind u8 | length, name               the tree that the next ops are about
 //!               | 2 | length, key | length, value          put
 //!               | 3 | length, key                          delete
-//!               | 4 | root | configuration | length, metadata    set the whole tree to one that is stored
+//!               | 4 | configuration | length, metadata    make the tree, empty, in place of one of its name
 //!               | 5                                        drop the tree
 //!               | 6 | length, metadata                     set its metadata
 //!               | 7 | length, name                         give it another name
@@ -15,6 +15,7 @@
 //!               | 9 | configuration                        keep the same entries under another configuration
 //!               | 10 | length, record                      an object of a blob that an edit after it puts
 //!               | 11 | length, key | length of the blob | hash    put a blob
+//!               | 12 | kind u8 | length, name | length, commit id    set the whole tree to one of a commit
 //! length        = LEB128
 //! ```
 
@@ -28,7 +29,7 @@ const HEAD_DETACHED: u8 = 1;
 const OP_TREE: u8 = 1;
 const OP_PUT: u8 = 2;
 const OP_DELETE: u8 = 3;
-const OP_SET: u8 = 4;
+const OP_CREATE: u8 = 4;
 const OP_DROP: u8 = 5;
 const OP_METADATA: u8 = 6;
 const OP_RENAME: u8 = 7;
@@ -36,6 +37,7 @@ const OP_COPY: u8 = 8;
 const OP_CONFIG: u8 = 9;
 const OP_RECORD: u8 = 10;
 const OP_PUT_BLOB: u8 = 11;
+const OP_COPY_FROM: u8 = 12;
 
 /// What the edits were made on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +51,7 @@ pub(crate) struct Begin {
 pub(crate) enum Op<'a> {
     Put { key: &'a [u8], value: &'a [u8] },
     Delete { key: &'a [u8] },
-    Set { root: Hash, config: TreeConfig, metadata: &'a [u8] },
+    Create { config: TreeConfig, metadata: &'a [u8] },
     Drop,
     Metadata(&'a [u8]),
     Rename { to: &'a [u8] },
@@ -57,6 +59,7 @@ pub(crate) enum Op<'a> {
     Config(TreeConfig),
     Record(&'a [u8]),
     PutBlob { key: &'a [u8], len: u64, hash: Hash },
+    CopyFrom { kind: TreeKind, name: &'a [u8], commit: CommitId },
 }
 
 impl Begin {
@@ -118,9 +121,8 @@ pub(super) fn write_op(out: &mut Vec<u8>, op: &Op<'_>) {
             out.push(OP_DELETE);
             write_bytes(out, key);
         }
-        Op::Set { root, config, metadata } => {
-            out.push(OP_SET);
-            out.extend_from_slice(root.as_bytes());
+        Op::Create { config, metadata } => {
+            out.push(OP_CREATE);
             write_config(out, &config);
             write_bytes(out, metadata);
         }
@@ -144,6 +146,11 @@ pub(super) fn write_op(out: &mut Vec<u8>, op: &Op<'_>) {
         Op::Record(encoded) => {
             out.push(OP_RECORD);
             write_bytes(out, encoded);
+        }
+        Op::CopyFrom { kind, name, commit } => {
+            out.extend_from_slice(&[OP_COPY_FROM, kind.0]);
+            write_bytes(out, name);
+            write_bytes(out, commit.as_slice());
         }
         Op::PutBlob { key, len, hash } => {
             out.push(OP_PUT_BLOB);
@@ -184,10 +191,9 @@ pub(super) fn read_ops<E: From<String>>(
                 Op::Put { key, value: read_bytes(&mut bytes)? }
             }
             OP_DELETE => Op::Delete { key: read_bytes(&mut bytes)? },
-            OP_SET => {
-                let root = read_hash(&mut bytes)?;
+            OP_CREATE => {
                 let config = read_config(&mut bytes)?;
-                Op::Set { root, config, metadata: read_bytes(&mut bytes)? }
+                Op::Create { config, metadata: read_bytes(&mut bytes)? }
             }
             OP_DROP => Op::Drop,
             OP_METADATA => Op::Metadata(read_bytes(&mut bytes)?),
@@ -195,6 +201,13 @@ pub(super) fn read_ops<E: From<String>>(
             OP_COPY => Op::Copy { to: read_bytes(&mut bytes)? },
             OP_CONFIG => Op::Config(read_config(&mut bytes)?),
             OP_RECORD => Op::Record(read_bytes(&mut bytes)?),
+            OP_COPY_FROM => {
+                let kind = TreeKind(read_byte(&mut bytes)?);
+                let name = read_bytes(&mut bytes)?;
+                let commit = CommitId::from_slice(read_bytes(&mut bytes)?);
+                let commit = commit.ok_or_else(|| "a copy is of no commit id".to_owned())?;
+                Op::CopyFrom { kind, name, commit }
+            }
             OP_PUT_BLOB => {
                 let key = read_bytes(&mut bytes)?;
                 Op::PutBlob { key, len: read_len(&mut bytes)?, hash: read_hash(&mut bytes)? }
@@ -296,9 +309,8 @@ mod tests {
             Op::Put { key: b"", value: b"" },
             Op::Put { key: b"k", value: &long },
             Op::Delete { key: &long },
-            Op::Set { root: Hash::new([3; 32]), config: TreeConfig::default(), metadata: b"m" },
-            Op::Set {
-                root: Hash::new([3; 32]),
+            Op::Create { config: TreeConfig::default(), metadata: b"m" },
+            Op::Create {
                 config: TreeConfig {
                     externalize_threshold: None,
                     pattern: u64::MAX,
@@ -311,6 +323,11 @@ mod tests {
             Op::Rename { to: b"other" },
             Op::Copy { to: b"" },
             Op::Record(&long),
+            Op::CopyFrom {
+                kind: TreeKind::TABLE,
+                name: b"n",
+                commit: CommitId::from_slice(&[1; 20]).unwrap(),
+            },
             Op::PutBlob { key: b"k", len: u64::MAX, hash: Hash::new([4; 32]) },
             Op::Config(TreeConfig { externalize_threshold: Some(0), ..TreeConfig::default() }),
         ];

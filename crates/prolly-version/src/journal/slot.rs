@@ -117,6 +117,18 @@ pub(crate) fn stranded(dir: &Path) -> Result<Vec<StrandedJournal>> {
         .collect())
 }
 
+/// Whether nobody holds a slot and there is no journal in it. A name that no slot has belongs to somebody else.
+///
+/// # Errors
+/// [`Error::DamagedJournal`], [`Error::Io`].
+pub(crate) fn is_abandoned(dir: &Path, slot_name: &str) -> Result<bool> {
+    let Some(number) = slot_number(OsStr::new(&format!("{slot_name}.lock"))) else { return Ok(false) };
+    match Slot::try_lock(dir, number)? {
+        Some(slot) => Ok(slot.begin()?.is_none()),
+        None => Ok(false),
+    }
+}
+
 fn unowned(dir: &Path) -> Result<Vec<(Slot, Begin)>> {
     let mut found = Vec::new();
     for number in slot_numbers(dir)? {

@@ -13,7 +13,7 @@ use super::{
     changes::read_plain,
     nodes::StagedNodes,
     reencode::{merged_config, reencode},
-    state::{Staged, State, same_version},
+    state::{Staged, Start, State, same_version},
     stream::journal_blob,
 };
 use crate::{
@@ -142,7 +142,8 @@ fn restage_tree(
         Some(base) => (reencode(&base.tree, *tree.config(), &writer)?, None),
         None => {
             let empty = Tree::empty(Arc::clone(&writer) as _, *tree.config())?;
-            (empty.clone(), Some(TreeVersion { tree: empty, metadata: metadata.clone() }))
+            let version = TreeVersion { tree: empty.clone(), metadata: metadata.clone() };
+            (empty, Some(Start { version, source: None }))
         }
     };
     let mut changes = from.diff(&tree)?;
@@ -188,18 +189,20 @@ pub(crate) fn write_journal(staged: &[Staged], journal: &mut Journal) -> Result<
         };
         let mut metadata = base.as_ref().map_or(&[][..], |base| &base.metadata);
         let mut from = base.as_ref().map(|base| base.tree.clone());
-        if start.is_some() || from.is_none() {
-            let start = match start {
-                Some(start) => start.clone(),
-                None => {
-                    let tree = Tree::empty(Arc::clone(now.tree.reader()), *now.tree.config())?;
-                    TreeVersion { tree, metadata: Vec::new() }
-                }
-            };
-            let (root, config) = (start.tree.root_hash(), *start.tree.config());
-            journal.push(tree, &Op::Set { root, config, metadata: &now.metadata })?;
-            metadata = &now.metadata;
-            from = Some(start.tree);
+        match start {
+            Some(Start { version, source: Some((commit, source)) }) => {
+                let (kind, name) = (source.kind(), source.name());
+                journal.push(tree, &Op::CopyFrom { kind, name, commit: *commit })?;
+                metadata = &version.metadata;
+                from = Some(version.tree.clone());
+            }
+            None if from.is_some() => {}
+            _ => {
+                let empty = Tree::empty(Arc::clone(now.tree.reader()), *now.tree.config())?;
+                journal.push(tree, &Op::Create { config: *now.tree.config(), metadata: &now.metadata })?;
+                metadata = &now.metadata;
+                from = Some(empty);
+            }
         }
         if now.metadata != metadata {
             journal.push(tree, &Op::Metadata(&now.metadata))?;

@@ -1,11 +1,12 @@
 //! Commits, and what happens when somebody else committed first.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Identity, Store, Timestamp,
     carry::{Carried, carry, write_journal},
     core::{Core, Editor},
+    keep::sources,
     state::Staged,
 };
 use crate::{
@@ -138,6 +139,14 @@ impl Core {
             *at = id;
         }
         editor.reset(Begin { head: state.head.clone(), base: state.base });
+        drop(state);
+        self.let_go(editor, &BTreeSet::new());
+    }
+
+    /// Drops refs that nothing staged needs any more. What was to be done is done: when a ref cannot be deleted now, the
+    /// next move or commit does it, or the collection after this process has ended.
+    fn let_go(&self, editor: &mut Editor, needed: &BTreeSet<CommitId>) {
+        drop(self.drop_sources(editor, needed));
     }
 
     /// Moves to another commit of the current branch, carrying staged changes along, or says which keys forbid that.
@@ -171,6 +180,8 @@ impl Core {
     ) -> Result<()> {
         self.check_process()?;
         let begin = Begin { head: head.clone(), base };
+        let sources = sources(&staged, base);
+        self.add_sources(editor, &sources)?;
         if staged.is_empty() {
             editor.reset(begin);
         } else {
@@ -184,6 +195,8 @@ impl Core {
         } else {
             state.move_with(base, catalog, staged);
         }
+        drop(state);
+        self.let_go(editor, &sources);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! neither.) The journal says what is staged, or more that the base holds already.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// Refs that keep for a moment what no branch names.
-const KEEP_PREFIX: &str = "refs/prolly/keep/";
+pub(super) const KEEP_PREFIX: &str = "refs/prolly/keep/";
 
 pub(crate) struct Core {
     pub(crate) graph: Arc<dyn CommitGraph>,
@@ -47,6 +48,8 @@ pub(crate) struct Editor {
     dir: Option<PathBuf>,
     journal: Option<Journal>,
     begin: Begin,
+    /// The commits that refs keep because what is staged shares nodes with them.
+    kept: BTreeSet<CommitId>,
 }
 
 /// Says that a thread is merging, until it is dropped.
@@ -167,12 +170,26 @@ impl Core {
 
 impl Editor {
     pub(crate) fn new(dir: Option<PathBuf>, begin: Begin) -> Self {
-        Self { dir, journal: None, begin }
+        Self { dir, journal: None, begin, kept: BTreeSet::new() }
     }
 
     /// Goes on with a journal that was taken over.
     pub(crate) fn continue_with(&mut self, journal: Journal) {
         self.journal = Some(journal);
+    }
+
+    /// The commits that refs keep because what is staged shares nodes with them.
+    pub(super) fn kept(&self) -> &BTreeSet<CommitId> {
+        &self.kept
+    }
+
+    pub(super) fn kept_mut(&mut self) -> &mut BTreeSet<CommitId> {
+        &mut self.kept
+    }
+
+    /// The name of the journal's slot, once there is one.
+    pub(super) fn slot_name(&self) -> Option<&str> {
+        self.journal.as_ref().and_then(Journal::slot_name)
     }
 
     pub(crate) fn dir(&self) -> Option<&PathBuf> {

@@ -11,6 +11,7 @@ mod compare;
 mod core;
 mod edit;
 mod history;
+mod keep;
 mod merge;
 pub(crate) mod nodes;
 mod open;
@@ -23,7 +24,7 @@ mod status;
 mod stream;
 mod trees;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
 
 use self::core::Core;
 pub use changes::{Change, Changes};
@@ -121,7 +122,8 @@ impl Store {
     /// When something reachable is damaged, or the store fails; nothing is removed then.
     pub fn collect_garbage(&self) -> Result<GcReport> {
         let core = self.core();
-        let _editor = core.edit()?;
+        let editor = core.edit()?;
+        core.drop_abandoned_sources(&editor)?;
         let (head, base) = {
             let state = core.read();
             (state.head.clone(), state.base)
@@ -178,7 +180,12 @@ impl Drop for Store {
         let _registry = registry::lock();
         if let Some(core) = self.core.take().and_then(Arc::into_inner) {
             // Nobody is left to hear of a failure; what the journal lacks then is what a crash would have cost.
-            drop(core.edit().and_then(|mut editor| editor.sync()));
+            drop(core.edit().and_then(|mut editor| {
+                if editor.dir().is_none() {
+                    core.drop_sources(&mut editor, &BTreeSet::new())?;
+                }
+                editor.sync()
+            }));
         }
     }
 }

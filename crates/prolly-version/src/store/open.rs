@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
 };
 
-use prolly_core::{Blob, NodeWriter, ObjectLink, Record, Tree, empty_root_hash};
+use prolly_core::{Blob, NodeWriter, Record, Tree};
 use prolly_store::{Backend, FileStore, MemoryStore, NodeCache, RedbStore};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     core::{Core, Editor},
     reencode::reencode,
     registry,
-    state::{State, catalog_with},
+    state::{Start, State, catalog_with},
     stream::put_blob,
 };
 #[cfg(feature = "git")]
@@ -105,7 +105,7 @@ impl Core {
         let begin = Begin { head: head.clone(), base: None };
         let catalog = Catalog::empty(graph.objects())?;
         let nodes = super::nodes::StagedNodes::new(graph.objects(), Arc::clone(&cache), &options);
-        let state = State { head, base: None, catalog, nodes, trees: BTreeMap::new() };
+        let state = State::new(head, catalog, nodes);
         let dir = graph.staging_dir();
         let editor = Mutex::new(Editor::new(dir, begin));
         let (drivers, state) = (RwLock::default(), RwLock::new(state));
@@ -221,6 +221,7 @@ impl Core {
         let journal = Journal::replay(slot, begin.clone(), &mut |tree, op| self.replay(tree, op))?;
         editor.reset(begin);
         editor.continue_with(journal);
+        self.take_over_sources(editor)?;
         if base != tip
             && let Some(tip) = tip
         {
@@ -258,18 +259,18 @@ impl Core {
             }
             Op::Rename { to } => state.rename(tree, &TreeKey::new(tree.kind(), to))?,
             Op::Copy { to } => state.copy(tree, &TreeKey::new(tree.kind(), to))?,
-            Op::Drop => {
-                let nodes = state.nodes.for_tree();
-                state.set(tree, None, nodes)?;
+            Op::Drop => state.set(tree, None)?,
+            Op::CopyFrom { kind, name, commit } => {
+                let from = TreeKey::new(kind, name);
+                let (_, catalog) = self.commit_and_catalog(&commit)?;
+                let version =
+                    catalog.version(&from)?.ok_or_else(|| Error::UnknownTree { tree: from.clone() })?;
+                state.set(tree, Some(Start { version, source: Some((commit, from)) }))?;
             }
-            Op::Set { root, config, metadata } => {
-                let nodes = state.nodes.for_tree();
-                if root != empty_root_hash() {
-                    nodes.take_in(ObjectLink::Node(root.into()))?;
-                }
-                let version = Tree::open(Arc::clone(&nodes) as _, config, &root.into())?;
+            Op::Create { config, metadata } => {
+                let version = Tree::empty(self.graph.objects(), config)?;
                 let version = TreeVersion { tree: version, metadata: metadata.to_vec() };
-                state.set(tree, Some(version), nodes)?;
+                state.set(tree, Some(Start { version, source: None }))?;
             }
         }
         Ok(())

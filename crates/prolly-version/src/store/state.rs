@@ -9,7 +9,7 @@ use prolly_core::{NodeWriter, ProllyTree, Tree};
 use super::nodes::{StagedNodes, TreeNodes};
 use crate::{Catalog, CommitId, Error, Head, Result, TreeKey, TreeVersion};
 
-/// How many unchanged trees stay open.
+/// How many trees are open before the unchanged ones are closed; after that, twice as many as were left.
 const OPEN_TREES_MAX: usize = 1024;
 
 pub(crate) struct State {
@@ -19,16 +19,27 @@ pub(crate) struct State {
     pub(crate) catalog: Catalog,
     pub(crate) nodes: Arc<StagedNodes>,
     pub(crate) trees: BTreeMap<TreeKey, Working>,
+    /// With how many open trees the unchanged ones are closed next.
+    open_trees_max: usize,
 }
 
 /// An open tree.
 pub(crate) struct Working {
     /// The tree in the base; `None` when it is not there.
     base: Option<TreeVersion>,
-    /// The stored version that the edits were made on, when that is not the base.
-    start: Option<TreeVersion>,
+    /// What the edits were made on, when that is not the base.
+    start: Option<Start>,
     /// The tree as it is now; `None` when it was dropped.
     pub(crate) now: Option<Present>,
+}
+
+/// What the edits of a tree were made on.
+#[derive(Clone)]
+pub(crate) struct Start {
+    pub(crate) version: TreeVersion,
+    /// The commit that has it, and its name there; `None` for an empty tree. Nodes are shared with that commit, so it has to
+    /// stay as long as this is staged.
+    pub(crate) source: Option<(CommitId, TreeKey)>,
 }
 
 /// A tree that can be edited.
@@ -44,8 +55,8 @@ pub(crate) struct Staged {
     pub(crate) key: TreeKey,
     /// The tree in the base; `None` when it is not there.
     pub(crate) base: Option<TreeVersion>,
-    /// The stored version that the edits were made on, when that is not the base.
-    pub(crate) start: Option<TreeVersion>,
+    /// What the edits were made on, when that is not the base.
+    pub(crate) start: Option<Start>,
     /// The tree as it is now, and where its new nodes are; `None` when it was dropped.
     pub(crate) now: Option<(TreeVersion, Arc<TreeNodes>)>,
 }
@@ -88,12 +99,19 @@ impl Working {
 }
 
 impl State {
+    /// Nothing staged, on no commit.
+    pub(crate) fn new(head: Head, catalog: Catalog, nodes: Arc<StagedNodes>) -> Self {
+        let trees = BTreeMap::new();
+        Self { head, base: None, catalog, nodes, trees, open_trees_max: OPEN_TREES_MAX }
+    }
+
     /// An open tree, opened if it was not; `None` when neither the catalog nor the staging has it.
     pub(crate) fn open(&mut self, key: &TreeKey) -> Result<Option<&mut Working>> {
         if !self.trees.contains_key(key) {
             let Some(base) = self.catalog.version(key)? else { return Ok(None) };
-            if self.trees.len() >= OPEN_TREES_MAX {
+            if self.trees.len() >= self.open_trees_max {
                 self.trees.retain(|_, working| !working.is_clean());
+                self.open_trees_max = OPEN_TREES_MAX.max(2 * self.trees.len());
             }
             let now = Some(Present::new(self.nodes.for_tree(), &base));
             self.trees.insert(key.clone(), Working { base: Some(base), start: None, now });
@@ -111,24 +129,32 @@ impl State {
             .ok_or_else(|| Error::UnknownTree { tree: key.clone() })
     }
 
-    /// Makes the tree be a stored version, whatever it was; `None` drops it. `nodes` has what of it is not stored.
-    pub(crate) fn set(
-        &mut self,
-        key: &TreeKey,
-        version: Option<TreeVersion>,
-        nodes: Arc<TreeNodes>,
-    ) -> Result<()> {
-        let now = version.as_ref().map(|version| Present::new(nodes, version));
+    /// Makes the tree be a stored version, whatever it was; `None` drops it.
+    pub(crate) fn set(&mut self, key: &TreeKey, start: Option<Start>) -> Result<()> {
+        let now = start.as_ref().map(|start| Present::new(self.nodes.for_tree(), &start.version));
+        self.put(key, start, now)
+    }
+
+    fn put(&mut self, key: &TreeKey, start: Option<Start>, now: Option<Present>) -> Result<()> {
         match self.open(key)? {
             Some(working) => {
                 working.now = now;
-                working.start = version;
+                working.start = start;
             }
             None => {
-                self.trees.insert(key.clone(), Working { base: None, start: version, now });
+                self.trees.insert(key.clone(), Working { base: None, start, now });
             }
         }
         Ok(())
+    }
+
+    /// What the edits of an open tree were made on, as seen from another name or another base.
+    fn start_of(&self, key: &TreeKey) -> Option<Start> {
+        let working = self.trees.get(key)?;
+        working.start.clone().or_else(|| {
+            let version = working.base.clone()?;
+            Some(Start { version, source: self.base.map(|id| (id, key.clone())) })
+        })
     }
 
     /// Makes a tree that exists be this, the edits made on what it was made on before. `nodes` has what of it is not stored.
@@ -145,37 +171,26 @@ impl State {
     /// Gives a tree that exists a name that no tree has.
     pub(crate) fn rename(&mut self, from: &TreeKey, to: &TreeKey) -> Result<()> {
         self.present(from)?;
+        let start = self.start_of(from);
         let working = self.trees.get_mut(from).expect("it was just opened");
-        let start = working.start.take().or_else(|| working.base.clone());
+        working.start = None;
         let now = working.now.take();
-        match self.open(to)? {
-            Some(working) => {
-                working.now = now;
-                working.start = start;
-            }
-            None => {
-                self.trees.insert(to.clone(), Working { base: None, start, now });
-            }
-        }
-        Ok(())
+        self.put(to, start, now)
     }
 
     /// Makes a tree a copy of another, with what is staged in that; replaces the one of that name.
     pub(crate) fn copy(&mut self, from: &TreeKey, to: &TreeKey) -> Result<()> {
         let version = self.present(from)?.version()?;
-        let working = &self.trees[from];
-        let start = working.start.clone().or_else(|| working.base.clone());
+        let start = self.start_of(from);
         let nodes = self.nodes.for_tree();
         nodes.take_in_pending(version.tree.root().link())?;
-        self.set(to, Some(version), nodes)?;
-        self.trees.get_mut(to).expect("it was just set").start = start;
-        Ok(())
+        self.put(to, start, Some(Present::new(nodes, &version)))
     }
 
     /// Everything that differs from the base.
     pub(crate) fn staged(&mut self) -> Result<Vec<Staged>> {
         let mut staged = Vec::new();
-        for (key, working) in &mut self.trees {
+        for (key, working) in self.trees.iter_mut().filter(|(_, working)| !working.is_clean()) {
             let Working { base, start, now } = working;
             let version = now.as_mut().map(Present::version).transpose()?;
             if !same_version(base.as_ref(), version.as_ref()) {
@@ -203,6 +218,7 @@ impl State {
         self.catalog = catalog;
         self.nodes = nodes;
         self.trees.clear();
+        self.open_trees_max = OPEN_TREES_MAX;
     }
 
     /// Moves to a commit with this staged, whose new nodes are where they were.

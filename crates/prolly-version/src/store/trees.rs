@@ -1,9 +1,9 @@
 //! Staging trees as a whole: making, dropping, copying and renaming them.
 
-use prolly_core::{ObjectLink, Tree, TreeConfig};
+use prolly_core::{Tree, TreeConfig};
 
-use super::{Store, reencode::reencode};
-use crate::{Catalog, Error, Result, TreeKey, TreeVersion, is_ancestor, journal::Op};
+use super::{Store, reencode::reencode, state::Start};
+use crate::{Catalog, Error, Result, TreeKey, TreeVersion, journal::Op};
 
 /// Trees.
 impl Store {
@@ -38,10 +38,9 @@ impl Store {
             return Err(Error::TreeExists { tree: tree.clone() });
         }
         let empty = Tree::empty(self.core().graph.objects(), config)?;
-        let root = empty.root_hash();
-        let nodes = state.nodes.for_tree();
-        state.set(tree, Some(TreeVersion { tree: empty, metadata: metadata.to_vec() }), nodes)?;
-        editor.push(tree, &Op::Set { root, config, metadata })
+        let version = TreeVersion { tree: empty, metadata: metadata.to_vec() };
+        state.set(tree, Some(Start { version, source: None }))?;
+        editor.push(tree, &Op::Create { config, metadata })
     }
 
     /// Stages the removal of a tree; says whether it existed.
@@ -54,34 +53,29 @@ impl Store {
         if state.open(tree)?.is_none_or(|working| working.now.is_none()) {
             return Ok(false);
         }
-        let nodes = state.nodes.for_tree();
-        state.set(tree, None, nodes)?;
+        state.set(tree, None)?;
         editor.push(tree, &Op::Drop)?;
         Ok(true)
     }
 
-    /// Stages a tree as a copy of one of a commit, replacing the tree of this name if there is one. Costs O(1) when the
-    /// commit is part of this branch's history (the nodes are shared), else O(n).
+    /// Stages a tree as a copy of one of a commit, replacing the tree of this name if there is one. Costs O(log n): the nodes
+    /// are shared. The commit is kept from being swept, by a ref below `refs/prolly/keep/`, as long as the copy is staged.
     ///
     /// # Errors
-    /// [`Error::UnknownTree`] when the commit has no tree `from`; or as [`Store::insert`].
+    /// [`Error::UnknownTree`] when the commit has no tree `from`; those of [`Store::resolve`]; or as [`Store::insert`].
     pub fn copy_tree(&self, from: &TreeKey, revision: &str, to: &TreeKey) -> Result<()> {
+        let core = self.core();
+        let mut editor = core.edit()?;
         let snapshot = self.at(revision)?;
         let version =
             snapshot.catalog().version(from)?.ok_or_else(|| Error::UnknownTree { tree: from.clone() })?;
-        let mut editor = self.core().edit()?;
-        let mut state = self.core().write();
-        let nodes = state.nodes.for_tree();
-        let is_kept = match state.base {
-            Some(base) => is_ancestor(&*self.core().graph, &snapshot.commit().id, &base)?,
-            None => false,
-        };
-        if !is_kept {
-            nodes.take_in(ObjectLink::Node(version.tree.root().link()))?;
+        let commit = snapshot.commit().id;
+        if self.current_commit() != Some(commit) {
+            let sources = editor.kept().iter().copied().chain([commit]).collect();
+            core.keep_sources(&mut editor, &sources)?;
         }
-        let (root, config) = (version.tree.root_hash(), *version.tree.config());
-        state.set(to, Some(version.clone()), nodes)?;
-        editor.push(to, &Op::Set { root, config, metadata: &version.metadata })
+        core.write().set(to, Some(Start { version, source: Some((commit, from.clone())) }))?;
+        editor.push(to, &Op::CopyFrom { kind: from.kind(), name: from.name(), commit })
     }
 
     /// Stages a tree as a copy of another as that is now, staged changes included; replaces the tree of this name if there
