@@ -38,6 +38,10 @@ impl Node {
     }
 }
 
+/// Into how many parts a step of the search divides what is left. Its probes do not wait for each other, so that those
+/// which miss the processor's cache do so at the same time.
+const WAYS: usize = 8;
+
 /// Searches ascending keys that lie one after another at the beginning of `bytes`, key `index` up to `end(index)`: by
 /// their first eight bytes, without branches, then among the keys that have them in common.
 #[inline]
@@ -53,13 +57,15 @@ fn search_column(
         first_word(bytes, start, end)
     };
     let wanted_word = first_word(wanted, 0, wanted.len());
-    let (mut low, mut left) = (0, count);
-    while left > 0 {
-        let half = left / 2;
-        let below = word(low + half) < wanted_word;
-        low = if below { low + half + 1 } else { low };
-        left = if below { left - half - 1 } else { half };
+    let below = |at: usize| usize::from(word(at) < wanted_word);
+    let (mut low, mut end) = (0, count);
+    while end - low >= WAYS {
+        let step = (end - low) / WAYS;
+        let ways: usize = (1..WAYS).map(|way| below(low + way * step - 1)).sum();
+        low += ways * step;
+        end = if ways + 1 < WAYS { low + step - 1 } else { end };
     }
+    low += (low..end).map(below).sum::<usize>();
     let (first, mut left) = (low, count - low);
     while left > 0 {
         // The first key with the word is most often the only one: it is looked at before the middle.
