@@ -93,7 +93,10 @@ fn namespaces(path: &Path, kind: BackendKind, count: u64) -> Outcome {
     };
     println!("  commit of a change  {:>10.1?}", median(commit)?);
     change(0)?;
-    println!("  status              {:>10.1?}", median(|_| Ok(drop(store.versions().staged_trees()?)))?);
+    println!(
+        "  status              {:>10.1?}",
+        median(|_| store.versions().staged_trees().map(drop).map_err(Into::into))?
+    );
     store.versions().commit("more")?;
     let changed = |round| {
         store.namespace_changed(&pick(round), "HEAD~1", "HEAD")?;

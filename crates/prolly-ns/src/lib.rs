@@ -30,7 +30,7 @@
 //! |---|---|
 //! | read | [`NamespacedStore::get`], [`get_many`](NamespacedStore::get_many), [`keys`](NamespacedStore::keys), [`range`](NamespacedStore::range), [`len`](NamespacedStore::len) |
 //! | stage | [`NamespacedStore::insert`], [`insert_many`](NamespacedStore::insert_many), [`update`](NamespacedStore::update), [`delete`](NamespacedStore::delete) |
-//! | stream | [`NamespacedStore::insert_reader`], [`open_value`](NamespacedStore::open_value); [`set_externalize_threshold`](NamespacedStore::set_externalize_threshold) |
+//! | stream | [`NamespacedStore::insert_reader`], [`open_value`](NamespacedStore::open_value); [`set_externalize_threshold`](NamespacedStore::set_externalize_threshold), [`gc_blobs`](NamespacedStore::gc_blobs) |
 //! | stage namespaces | [`NamespacedStore::create_namespace`], [`drop_namespace`](NamespacedStore::drop_namespace), [`rename_namespace`](NamespacedStore::rename_namespace), [`copy_namespace`](NamespacedStore::copy_namespace); [`namespaces`](NamespacedStore::namespaces) lists them |
 //! | compare | [`NamespacedStore::root_hash`], [`namespace_changed`](NamespacedStore::namespace_changed), [`diff`](NamespacedStore::diff), [`changes`](NamespacedStore::changes), [`history`](NamespacedStore::history) |
 //! | prove | [`NamespacedStore::prove`], [`NamespaceProof`] |

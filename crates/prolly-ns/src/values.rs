@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use prolly_core::TreeConfig;
-use prolly_version::{Error as VersionError, TreeKey, ValueReader};
+use prolly_version::{BlobReport, Error as VersionError, TreeKey, ValueReader};
 
 use crate::{DEFAULT, NamespacedSnapshot, NamespacedStore, Result, name::tree_of};
 
@@ -53,6 +53,15 @@ impl NamespacedStore {
             }
         }
         Ok(count)
+    }
+
+    /// Removes the blobs, and all else, that no branch, tag or HEAD needs, and counts those of all namespaces: see
+    /// [`Store::collect_blobs`](prolly_version::Store::collect_blobs).
+    ///
+    /// # Errors
+    /// As [`Store::collect_garbage`](prolly_version::Store::collect_garbage).
+    pub fn gc_blobs(&self) -> Result<BlobReport> {
+        Ok(self.versions().collect_blobs()?)
     }
 
     /// Stages the bytes of a stream as the value of a key, in bounded memory; returns their number. Nothing is locked while

@@ -284,6 +284,8 @@ pub struct GcReport {
     pub objects_before: u64,
     /// Objects removed.
     pub objects_removed: u64,
+    /// How many of those were parts or lists of blobs.
+    pub blobs_removed: u64,
     /// Bytes on disk before; 0 in memory.
     pub bytes_before: u64,
     /// Bytes on disk after; 0 in memory.

@@ -110,6 +110,12 @@ impl NativeGraph {
     }
 }
 
+/// Whether an object is a part or a list of a blob.
+pub(crate) fn is_of_blob(encoded: &[u8]) -> bool {
+    let kinds = [RecordKind::BlobPart as u8, RecordKind::BlobList as u8];
+    encoded.first().is_some_and(|kind| kinds.contains(kind))
+}
+
 /// Puts the pending objects that roots reach into a transaction; returns nodes among them that are worth caching.
 fn put_pending<'a>(
     transaction: &mut dyn Transaction,
@@ -309,10 +315,18 @@ impl CommitGraph for NativeGraph {
     fn collect_garbage(&self) -> Result<GcReport> {
         let transaction = self.backend.begin()?;
         let marked = self.mark()?;
+        let mut blobs_removed = 0;
+        for hash in self.backend.objects_by_prefix(&HashPrefix::ALL, usize::MAX)? {
+            if !marked.contains_key(&hash) && self.backend.get(&hash)?.is_some_and(|bytes| is_of_blob(&bytes))
+            {
+                blobs_removed += 1;
+            }
+        }
         let report = transaction.sweep(&mut |hash: &Hash| marked.contains_key(hash))?;
         Ok(GcReport {
             objects_before: report.objects_before,
             objects_removed: report.objects_removed,
+            blobs_removed,
             bytes_before: report.bytes_before,
             bytes_after: report.bytes_after,
         })

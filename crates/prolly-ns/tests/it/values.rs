@@ -312,3 +312,35 @@ fn large_values_merge_as_values() {
     assert_eq!(store.get("ns", b"k").unwrap().unwrap(), main);
     assert_eq!(store.get("ns", b"l").unwrap().unwrap(), topic);
 }
+
+#[test]
+fn blobs_that_nothing_names_are_swept_and_staged_ones_stay() {
+    for kind in [BackendKind::Memory, BackendKind::Redb, BackendKind::File, BackendKind::Git] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = NamespacedStore::open(dir.path(), Options::new(kind)).unwrap();
+        let long = noise(2 << 20, 9);
+        for seed in 0..3 {
+            store.insert("a", &[seed], &noise(5000, u64::from(seed))).unwrap();
+        }
+        // Bytes that are stored already are no other blob.
+        store.insert("b", b"same", &noise(5000, 0)).unwrap();
+        let first = commit(&store);
+        let report = store.gc_blobs().unwrap();
+        assert_eq!((report.total, report.referenced, report.removed), (3, 3, 0), "{kind}");
+        store.insert("a", b"gone", &long).unwrap();
+        commit(&store);
+        let with_long = store.gc_blobs().unwrap();
+        assert!(with_long.referenced > 10, "the parts of the long one, and a list: {with_long:?}");
+        store.versions().reset(&first, prolly_version::ResetMode::Hard).unwrap();
+        store.insert("a", b"staged", &long).unwrap();
+        store.insert("a", b"staged too", &noise(6000, 10)).unwrap();
+        store.tree("a").unwrap();
+        let report = store.gc_blobs().unwrap();
+        assert_eq!((report.total, report.referenced), (with_long.total, 3), "{kind}");
+        assert_eq!(report.removed, with_long.total - 3, "{kind}");
+        commit(&store);
+        assert_eq!(store.get("a", b"staged").unwrap().unwrap(), long);
+        assert_eq!(store.get("a", b"staged too").unwrap().unwrap(), noise(6000, 10));
+        assert_eq!(store.gc_blobs().unwrap().referenced, with_long.referenced + 1);
+    }
+}

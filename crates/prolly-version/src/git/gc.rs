@@ -19,7 +19,7 @@ use super::{
     object,
     pack::{Compressor, Copier, PackFile, PackWriter, list_packs, remove_pack},
 };
-use crate::{Error, GcReport, Result};
+use crate::{Error, GcReport, Result, native::is_of_blob};
 
 /// How often it is tried to see the refs stand still.
 const ATTEMPTS: usize = 5;
@@ -99,6 +99,9 @@ impl GitGraph {
             files_swept.push(Arc::new(file));
         }
 
+        let loose_unreachable = loose.keys().filter(|id| !reachable.contains(*id));
+        let of_blobs = self.of_blobs(unreachable.iter().chain(loose_unreachable))?;
+
         let mut present: HashSet<_> = files_swept.iter().flat_map(|file| file.ids()).collect();
         present.retain(|id| reachable.contains(id));
         if swept.len() > 1 || !unreachable.is_empty() || !loose.is_empty() {
@@ -138,9 +141,25 @@ impl GitGraph {
         Ok(Some(GcReport {
             objects_before: (present.len() + staying.len() + unreachable.len()) as u64,
             objects_removed: unreachable.len() as u64,
+            blobs_removed: unreachable.intersection(&of_blobs).count() as u64,
             bytes_before,
             bytes_after: bytes_below(&objects_dir)?,
         }))
+    }
+
+    /// Those of some objects that are parts or lists of blobs, as they are stored.
+    fn of_blobs<'a>(&self, ids: impl Iterator<Item = &'a ObjectId>) -> Result<HashSet<ObjectId>> {
+        let mut found = HashSet::new();
+        let mut buffer = Vec::new();
+        for id in ids {
+            if self.objects.odb.kind(id)? == Some(Kind::Blob)
+                && self.objects.odb.find(id, &mut buffer)?.is_some()
+                && is_of_blob(&buffer)
+            {
+                found.insert(*id);
+            }
+        }
+        Ok(found)
     }
 
     /// All objects that the roots lead to.

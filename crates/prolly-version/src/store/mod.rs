@@ -3,6 +3,7 @@
 //! **Invariant:** a method that fails has changed nothing that is committed, and nothing that is staged unless it says
 //! so. A commit moves every tree together, or none.
 
+mod blobs;
 mod branch;
 mod carry;
 mod changes;
@@ -27,6 +28,7 @@ mod trees;
 use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
 
 use self::core::Core;
+pub use blobs::BlobReport;
 pub use changes::{Change, Changes};
 pub use history::History;
 pub use merge::{MergeOptions, ResetMode};
