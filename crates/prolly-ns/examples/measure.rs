@@ -11,7 +11,7 @@
 use std::{
     error::Error,
     io::{self, Read, Seek, SeekFrom},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -31,9 +31,11 @@ fn main() -> Outcome {
         Some("namespaces") => {
             let counts = if numbers.is_empty() { vec![10, 100_000] } else { numbers };
             for kind in KINDS {
+                let path = |count| root.path().join(format!("{kind}-{count}"));
                 for count in &counts {
-                    namespaces(&root.path().join(format!("{kind}-{count}")), kind, *count)?;
+                    namespaces(&path(count), kind, *count)?;
                 }
+                side_by_side(kind, &counts, &path)?;
             }
         }
         Some("value") => {
@@ -140,6 +142,30 @@ fn namespaces(path: &Path, kind: BackendKind, count: u64) -> Outcome {
     store.versions().commit("all")?;
     println!("  a change of each: staged in {staged:.1?}, committed in {:.1?}", start.elapsed() - staged);
     println!("  peak memory {} MB", peak_megabytes()?);
+    Ok(())
+}
+
+/// Commits of one change to stores of several sizes in turn, so that whatever else the machine does hits them alike.
+fn side_by_side(kind: BackendKind, counts: &[u64], path: &dyn Fn(&u64) -> PathBuf) -> Outcome {
+    let stores = counts.iter().map(|count| NamespacedStore::open(path(count), Options::new(kind)));
+    let stores = stores.collect::<Result<Vec<_>, _>>()?;
+    let mut times = vec![Vec::with_capacity(5 * ROUNDS); stores.len()];
+    for round in 0..5 * ROUNDS {
+        for (index, store) in stores.iter().enumerate() {
+            let name = format!("tenant-{:08}", (round as u64 * 7919) % counts[index]);
+            store.insert(&name, b"in turn", &round.to_be_bytes())?;
+            let start = Instant::now();
+            store.versions().commit("one")?;
+            times[index].push(start.elapsed());
+        }
+    }
+    for (count, times) in counts.iter().zip(&mut times) {
+        times.sort_unstable();
+        println!(
+            "{kind}, in turn, commit of a change among {count} namespaces: {:.1?}",
+            times[times.len() / 2]
+        );
+    }
     Ok(())
 }
 

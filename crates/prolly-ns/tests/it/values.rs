@@ -344,3 +344,57 @@ fn blobs_that_nothing_names_are_swept_and_staged_ones_stay() {
         assert_eq!(store.gc_blobs().unwrap().referenced, with_long.referenced + 1);
     }
 }
+
+/// What a crash leaves: the files of a store as they are while it is open.
+fn crash_image(of: &std::path::Path) -> tempfile::TempDir {
+    let image = tempfile::tempdir().unwrap();
+    let mut open = vec![(of.to_owned(), image.path().to_owned())];
+    while let Some((from, to)) = open.pop() {
+        std::fs::create_dir_all(&to).unwrap();
+        for entry in std::fs::read_dir(&from).unwrap() {
+            let entry = entry.unwrap();
+            let to = to.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                open.push((entry.path(), to));
+            } else {
+                std::fs::copy(entry.path(), to).unwrap();
+            }
+        }
+    }
+    image
+}
+
+#[test]
+fn a_staged_stream_survives_a_crash_whole_or_not_at_all() {
+    for kind in [BackendKind::File, BackendKind::Git] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = NamespacedStore::open(dir.path(), Options::new(kind)).unwrap();
+        store.insert("files", b"before", b"1").unwrap();
+        let value = noise(3 << 20, 11);
+        store.insert_reader("files", b"big", &value[..]).unwrap();
+        let open =
+            |image: &tempfile::TempDir| NamespacedStore::open(image.path(), Options::new(kind)).unwrap();
+        let image = crash_image(dir.path());
+        let crashed = open(&image);
+        assert_eq!(crashed.get("files", b"big").unwrap().unwrap(), value);
+        let id = commit(&crashed);
+        assert_eq!(crashed.at(&id).unwrap().get("files", b"big").unwrap().unwrap(), value);
+
+        // Cut short: what came before is there, and nothing of the value.
+        let image = crash_image(dir.path());
+        let staging = store.versions().graph().staging_dir().unwrap().canonicalize().unwrap();
+        let journal = std::fs::read_dir(&staging);
+        let journal = journal.unwrap().map(|entry| entry.unwrap().path());
+        let journal = journal.filter(|path| path.extension().is_some_and(|ending| ending == "journal"));
+        let journal = journal.last().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let journal = image.path().join(journal.strip_prefix(root).unwrap());
+        let len = std::fs::metadata(&journal).unwrap().len();
+        assert!(len > 3 << 20);
+        std::fs::OpenOptions::new().write(true).open(&journal).unwrap().set_len(len / 2).unwrap();
+        let crashed = open(&image);
+        assert_eq!(crashed.get("files", b"before").unwrap().unwrap(), b"1");
+        assert_eq!(crashed.get("files", b"big").unwrap(), None);
+        commit(&crashed);
+    }
+}

@@ -127,10 +127,10 @@ pub(super) fn put_blob(present: &mut Present, key: &[u8], blob: &Blob) -> Result
 
 impl Editor {
     fn push_blob(&mut self, tree: &TreeKey, key: &[u8], blob: &Blob, reader: &dyn NodeReader) -> Result<()> {
-        match self.journal()? {
-            Some(journal) => journal_blob(journal, tree, key, blob, reader),
-            None => Ok(()),
-        }
+        let Some(journal) = self.journal()? else { return Ok(()) };
+        journal_blob(journal, tree, key, blob, reader)?;
+        // Most of it is written out already; a crash shall not lose the rest of a long value for want of its last edit.
+        journal.flush()
     }
 }
 
