@@ -263,6 +263,7 @@ impl GitGraph {
         writer.consolidation.note_pack();
         let released = installed.release();
         self.objects.attested.insert_all(written.iter().map(|(hash, stored)| (*hash, *stored)));
+        self.objects.hints.insert_all(written.iter().map(|(hash, stored)| (*hash, stored.id)));
         self.objects.forget_located();
         commits.into_iter().for_each(|commit| self.remember(commit));
         let tidied = released.and_then(|()| self.tidy(writer));

@@ -23,6 +23,7 @@ mod snapshot;
 pub(crate) mod state;
 mod status;
 mod stream;
+mod sync;
 mod trees;
 
 use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};

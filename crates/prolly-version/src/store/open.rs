@@ -278,9 +278,9 @@ impl Core {
 }
 
 /// What a directory is opened as: its kind, its graph and the cache that spilled nodes go through.
-type OpenGraph = (BackendKind, Arc<dyn CommitGraph>, Arc<NodeCache>);
+pub(super) type OpenGraph = (BackendKind, Arc<dyn CommitGraph>, Arc<NodeCache>);
 
-fn open_graph(path: &Path, options: &Options) -> Result<OpenGraph> {
+pub(super) fn open_graph(path: &Path, options: &Options) -> Result<OpenGraph> {
     let mut found = detect(path)?;
     if found == Some(BackendKind::Git)
         && options.backend.is_some_and(|asked| asked != BackendKind::Git)

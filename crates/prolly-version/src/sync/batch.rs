@@ -253,6 +253,11 @@ impl<'a> Arrivals<'a> {
         self.objects.arrived.is_empty() && self.commits.is_empty()
     }
 
+    /// Whether there are objects to be published that no commit to be published leads to.
+    pub(super) fn has_loose_objects(&self) -> bool {
+        self.tops.keys().any(|hash| self.objects.arrived.contains_key(hash))
+    }
+
     /// Whether there are commits to be published.
     pub(super) fn has_commits(&self) -> bool {
         !self.commits.is_empty()
@@ -279,6 +284,15 @@ impl<'a> Arrivals<'a> {
         self.unfinished.iter_mut().for_each(|unfinished| unfinished.is_used = false);
         if self.heads.len() > HEADS_MAX {
             self.heads = self.held.into_iter().collect();
+        }
+        Ok(())
+    }
+
+    /// Writes down the ids that commits got when they were published.
+    pub(super) fn save_ids(&mut self, ids: &mut Ids) -> Result<()> {
+        let batch = self.begin(ids, None, Vec::new())?;
+        if batch.ids.is_some() {
+            self.publish(batch, ids, None)?;
         }
         Ok(())
     }

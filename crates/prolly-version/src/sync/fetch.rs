@@ -136,6 +136,11 @@ fn run(
     mut edits: Vec<Wanted>,
     on_progress: OnProgress<'_>,
 ) -> Result<SyncReport> {
+    if matches!(options.depth, Depth::Commits(_)) && from.kind() != to.kind() {
+        let reason = "a commit's id in the other kind of store follows from its whole history, which a shallow fetch \
+                      leaves behind";
+        return Err(Error::CannotSync { reason: reason.to_owned() });
+    }
     let part = Part::choose(to, options)?;
     let ids = Ids::load(from, to)?;
     let mut wants: Vec<_> = source.branches.values().copied().collect();

@@ -71,7 +71,7 @@ pub enum Depth {
     AsBefore,
     /// Everything, also what a shallow store lacks.
     Full,
-    /// At most so many commits in each line behind a tip. The destination must be a native graph.
+    /// At most so many commits in each line behind a tip. Both must be native graphs.
     Commits(NonZeroU32),
 }
 

@@ -99,7 +99,7 @@ impl<'a> Transfer<'a> {
         let copied = self.copy_all(commits, trees);
         if copied.is_err() && !self.arrivals.is_empty() {
             // What went wrong first is what the caller has to hear of.
-            drop(self.checkpoint());
+            drop(self.checkpoint().and_then(|()| self.arrivals.save_ids(&mut self.ids)));
         }
         copied
     }
@@ -124,8 +124,10 @@ impl<'a> Transfer<'a> {
         &mut self,
         edits: Vec<(RefEdit, Option<CommitId>)>,
     ) -> Result<Vec<Option<CommitId>>> {
-        // The map of ids is published with the refs, so the ids have to be known.
-        if matches!(self.ids, Ids::Mapped(_)) && self.arrivals.has_commits() {
+        // The map of ids is published with the refs, so the ids have to be known. And what no commit of the last batch
+        // leads to, since it completes older ones, is published by itself.
+        let maps = matches!(self.ids, Ids::Mapped(_)) && self.arrivals.has_commits();
+        if maps || self.arrivals.has_loose_objects() {
             self.checkpoint()?;
         }
         let finished = self.arrivals.finish(&mut self.ids, self.left_out.as_mut(), edits);
@@ -169,7 +171,16 @@ impl<'a> Transfer<'a> {
         let original = (self.from.kind() == self.to.kind()).then_some(original);
         self.arrivals.add_commit(*id, BatchCommit { root, parents, author, committer, message, original });
         self.report()?;
-        if self.arrivals.is_full() { self.checkpoint() } else { Ok(()) }
+        self.publish_if_full()
+    }
+
+    /// Publishes what has arrived when there is much of it.
+    fn publish_if_full(&mut self) -> Result<()> {
+        if self.arrivals.is_full() {
+            self.checkpoint()?;
+            self.arrivals.save_ids(&mut self.ids)?;
+        }
+        Ok(())
     }
 
     /// Copies the catalog of a commit and what is below it; `roots` are those of its parents.
@@ -362,7 +373,7 @@ impl<'a> Transfer<'a> {
         if open.copied {
             self.report()?;
         }
-        if self.arrivals.is_full() { self.checkpoint() } else { Ok(()) }
+        self.publish_if_full()
     }
 
     fn report(&mut self) -> Result<()> {

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod basics;
+mod faults;
+mod git;
+mod parts;
 mod property;
+mod pushes;
 mod support;
+mod verbs;

@@ -1,1 +1,0 @@
-//! One case each.
