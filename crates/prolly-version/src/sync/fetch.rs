@@ -18,7 +18,9 @@ pub(super) type Wanted = (RefEdit, Option<CommitId>);
 
 /// Copies what `from` has and `to` lacks, and notes in `to` where the branches of `from` are, as
 /// `refs/remotes/<remote>/<branch>`. Those refs follow wherever the branches went, by compare-and-swap; tags that `to`
-/// has already stay as they are. Nothing else in `to` is touched.
+/// has already stay as they are; an annotated one arrives as a tag of the commit it leads to. Nothing else in `to` is
+/// touched. A change of a tree is found by comparing it with the trees of the commit's parents, so the cost is that of what
+/// changed; a commit that is on both sides is not looked at.
 ///
 /// Work that was broken off is taken up where it ended when the same commits are fetched again.
 ///
@@ -71,9 +73,9 @@ pub fn clone(
     let log = "clone".to_owned();
     let edit = RefEdit { name: branch.clone(), expected: Expected::Absent, new: None, log };
     edits.push((edit, source.branches.get(&branch).copied()));
-    let report = run(from, to, &source, options, edits, on_progress)?;
+    // Before the branch is there, so that a clone which is broken off here is not left on another.
     to.set_head(&Head::Branch(branch))?;
-    Ok(report)
+    run(from, to, &source, options, edits, on_progress)
 }
 
 /// What there is to fetch.

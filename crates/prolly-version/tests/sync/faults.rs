@@ -216,6 +216,72 @@ fn damaged_swapped_and_missing_objects_are_named_and_nothing_moves() {
     }
 }
 
+#[test]
+fn what_both_sides_have_is_not_looked_at() {
+    for kind in [BackendKind::Memory, BackendKind::Git] {
+        let dir = tempfile::tempdir().unwrap();
+        let backend = Faulty::new();
+        let from = backend.graph();
+        let to = new_graph(kind, dir.path());
+        let store = store_over(&from, BackendKind::Memory);
+        let map = TreeKey::default_map();
+        store.insert_many(&map, (0..10_000_u32).map(|n| (n.to_be_bytes(), n.to_le_bytes()))).unwrap();
+        for number in 0..100_u32 {
+            store.insert(&map, b"counter", &number.to_be_bytes()).unwrap();
+            store.commit("more").unwrap();
+        }
+        let nodes = reachable(&from, &all_tips(&from)).len() as u64;
+        assert!(fetch(&from, &to).unwrap().objects == nodes && nodes > 1000);
+        store.insert(&map, &77_u32.to_be_bytes(), b"changed").unwrap();
+        store.insert(&map, &7777_u32.to_be_bytes(), b"changed").unwrap();
+        store.commit("two changes").unwrap();
+        drop(store);
+        // A fresh handle, which remembers nothing.
+        let from = backend.graph();
+        let reads_of = |from: &Graph| {
+            backend.reads_left.store(1 << 40, Ordering::Relaxed);
+            let report = fetch(from, &to).unwrap();
+            let reads = (1 << 40) - backend.reads_left.load(Ordering::Relaxed);
+            backend.reads_left.store(u64::MAX, Ordering::Relaxed);
+            (report, reads)
+        };
+        let (report, reads) = reads_of(&from);
+        assert_eq!(report.commits, 1);
+        assert!(report.objects < 20 && reads < report.objects + 12, "{report:?}, {reads} reads");
+        let (report, reads) = reads_of(&from);
+        assert!(report.objects == 0 && reads < 8, "{report:?}, {reads} reads");
+    }
+}
+
+#[test]
+fn what_arrived_for_commits_that_are_no_longer_the_tips_is_used() {
+    for kind in [BackendKind::File, BackendKind::Git] {
+        let dir = tempfile::tempdir().unwrap();
+        let from = new_graph(kind, &dir.path().join("from"));
+        let to = new_graph(kind, &dir.path().join("to"));
+        let store = store_over(&from, kind);
+        let map = TreeKey::default_map();
+        store.insert_many(&map, (0..3000_u32).map(|n| (n.to_be_bytes(), n.to_le_bytes()))).unwrap();
+        store.commit("one").unwrap();
+        let mut copied = 0;
+        let mut stop = |progress: &sync::Progress| {
+            copied = progress.objects;
+            if copied < 40 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let error = sync::fetch(&*from, &*to, "origin", &FetchOptions::default(), &mut stop).unwrap_err();
+        assert!(matches!(error, Error::Interrupted));
+        store.insert(&map, b"zzz", b"later").unwrap();
+        store.commit("two").unwrap();
+        to.collect_garbage().unwrap();
+        let needed = reachable(&from, &all_tips(&from)).len() as u64;
+        let report = fetch(&from, &to).unwrap();
+        assert_eq!(report.objects + copied, needed);
+        check_whole(&from, &to);
+        to.collect_garbage().unwrap();
+        check_whole(&from, &to);
+    }
+}
+
 /// A graph whose objects are not those that were asked for, though whole ones.
 struct Liar {
     inner: Graph,

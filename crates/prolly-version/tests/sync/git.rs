@@ -1,13 +1,13 @@
 //! Git stores: what plain Git makes of them.
 
-use std::{path::Path, process::Command};
+use std::{ops::ControlFlow, path::Path, process::Command};
 
 use prolly_version::{
-    BackendKind, Expected, RefEdit,
+    BackendKind, Error, Expected, RefEdit,
     sync::{self, Force, PushSpec},
 };
 
-use crate::support::{Step, digest, fetch, go_on, new_graph, run, store_over};
+use crate::support::{Step, digest, fetch, go_on, new_graph, reachable, run, store_over};
 
 fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
@@ -65,6 +65,41 @@ fn ids_are_those_that_plain_git_gives_and_fsck_is_clean() {
         let name = name.replace("refs/heads/", "refs/remotes/origin/");
         assert_eq!(digest(&to, &to.read_ref(&name).unwrap().unwrap()), digest(&from, &id));
     }
+}
+
+#[test]
+fn plain_git_keeps_what_has_arrived_so_far() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("to");
+    let from = new_graph(BackendKind::Memory, Path::new(""));
+    let steps: Vec<_> = (0..200).map(|key| Step::Insert(key as u8 % 3, key, key as u8 % 5)).collect();
+    run(&store_over(&from, BackendKind::Memory), &steps);
+    let to = new_graph(BackendKind::Git, &path);
+    let mut copied = 0;
+    let mut rounds = 0;
+    loop {
+        let mut here = 0;
+        let mut stop = |progress: &sync::Progress| {
+            here = progress.objects;
+            if here < 25 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let done = sync::fetch(&*from, &*to, "origin", &Default::default(), &mut stop);
+        copied += here;
+        rounds += 1;
+        fsck(&path);
+        git(&path, &["gc", "-q", "--prune=now"]);
+        match done {
+            Ok(_) => break,
+            Err(Error::Interrupted) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(rounds > 2);
+    let tips: Vec<_> = from.refs("refs/heads/").unwrap().into_iter().map(|(_, id)| id).collect();
+    assert_eq!(copied, reachable(&from, &tips).len() as u64);
+    assert!(to.refs("refs/prolly/incoming/").unwrap().is_empty());
+    let there = to.read_ref("refs/remotes/origin/main").unwrap().unwrap();
+    assert_eq!(digest(&to, &there), digest(&from, &tips[0]));
 }
 
 #[test]
