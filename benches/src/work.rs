@@ -47,6 +47,7 @@ named! {
         Proof => "proof",
         CommitRedb => "commit-redb",
         CommitGit => "commit-git",
+        CommitGitJournal => "commit-git-journal",
         Open => "open",
         Disk => "disk",
         Python => "python",
@@ -253,6 +254,29 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
                 title: "durable commit of 1 change, Git backend, median",
                 unit: Unit::Time,
                 budget: Budget::TimesRival(Engine::DoltLite, 2.0),
+            },
+            Row {
+                figure: MEAN,
+                title: "the same, mean: the store's own packing included",
+                unit: Unit::Time,
+                budget: Budget::None,
+            },
+        ],
+    },
+    Scenario {
+        work: Work::CommitGitJournal,
+        what: "the same with the store's commit journal",
+        rivals: &[Engine::DoltLite],
+        keys: STORE_KEYS,
+        keys_ci: STORE_KEYS / 10,
+        rounds: 5,
+        on_request: false,
+        rows: &[
+            Row {
+                figure: TIME,
+                title: "durable commit of 1 change, Git backend with a commit journal, median",
+                unit: Unit::Time,
+                budget: Budget::TimesRival(Engine::DoltLite, 1.0),
             },
             Row {
                 figure: MEAN,

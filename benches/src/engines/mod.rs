@@ -35,7 +35,12 @@ pub(crate) const COMMITS: u64 = 500;
 pub(crate) fn run(task: &Task) -> Result<Figures> {
     let figures = match task.engine {
         Engine::Ours => match task.work {
-            Work::CommitRedb | Work::CommitGit | Work::Open | Work::Disk | Work::Huge => store::run(task),
+            Work::CommitRedb
+            | Work::CommitGit
+            | Work::CommitGitJournal
+            | Work::Open
+            | Work::Disk
+            | Work::Huge => store::run(task),
             _ => ours::run(task),
         },
         Engine::Redb => redb::run(task),

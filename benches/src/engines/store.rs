@@ -33,8 +33,14 @@ const BLOCK_BYTES: u64 = 512;
 
 pub(super) fn run(task: &Task) -> Result<Figures> {
     match task.work {
-        Work::CommitRedb => commits(task, BackendKind::Redb),
-        Work::CommitGit => commits(task, BackendKind::Git),
+        Work::CommitRedb => commits(task, load(task, BackendKind::Redb)?),
+        Work::CommitGit => commits(task, load(task, BackendKind::Git)?),
+        Work::CommitGitJournal => {
+            drop(load(task, BackendKind::Git)?);
+            let mut options = Options::new(BackendKind::Git);
+            options.commit_journal = true;
+            commits(task, Store::open(task.dir.join(BackendKind::Git.name()), options)?)
+        }
         Work::Open => {
             let redb = open_and_read(task, BackendKind::Redb)?;
             Ok(Figures::of("redb", redb).with("git", open_and_read(task, BackendKind::Git)?))
@@ -78,8 +84,7 @@ fn expect_held(store: &Store, entries: u64, commits: u64) -> Result<()> {
     expect_count("commits", found, commits + 1)
 }
 
-fn commits(task: &Task, kind: BackendKind) -> Result<Figures> {
-    let store = load(task, kind)?;
+fn commits(task: &Task, store: Store) -> Result<Figures> {
     let map = TreeKey::default_map();
     let figures = time_commits(task.keys, |key, value| {
         store.insert(&map, key, value)?;

@@ -171,6 +171,34 @@ pub(super) fn append(path: &Path, bytes: &[u8]) -> Result<()> {
     step("write", path, || OpenOptions::new().append(true).create(true).open(path)?.write_all(bytes))
 }
 
+/// Writes into an open file.
+pub(super) fn write_at(mut file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
+    step("write", path, || {
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)
+    })
+}
+
+/// Fills `buffer` from an open file.
+pub(super) fn read_at(mut file: &File, path: &Path, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(buffer));
+    read.map_err(|error| Error::io("read", path, error))
+}
+
+/// Makes what was written into a file durable, its length being known already.
+pub(super) fn sync_data(file: &File, path: &Path) -> Result<()> {
+    step("sync", path, || file.sync_data())
+}
+
+/// Makes the content of a file durable, if there is such a file.
+pub(super) fn sync_if_there(path: &Path) -> Result<()> {
+    step("sync", path, || match File::open(path) {
+        Ok(file) => file.sync_all(),
+        Err(error) if is_absent(&error) => Ok(()),
+        Err(error) => Err(error),
+    })
+}
+
 /// The directory of a file.
 pub(super) fn parent(path: &Path) -> &Path {
     path.parent().expect("a path inside the repository has a parent")
@@ -195,6 +223,10 @@ impl NewFile {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn len(&self) -> Result<u64> {
+        self.file.metadata().map(|found| found.len()).map_err(|error| Error::io("examine", &self.path, error))
     }
 
     pub(super) fn write_all(&mut self, bytes: &[u8]) -> Result<()> {

@@ -5,6 +5,8 @@
 //! 2. The ref is locked as Git does it, compared, and moved by a rename; its directory is synced.
 //! 3. The `.keep` is removed. Now and then small packs are merged.
 //!
+//! With a commit journal, what 1 and 2 write is in the journal first, and only that is waited for.
+//!
 //! **Invariant:** before step 2 ends the old state stands, whatever happens; after it, the new one. Nothing in step 3 can
 //! make a commit fail.
 
@@ -21,13 +23,14 @@ use prolly_core::{Link, NodeReader};
 use super::{
     GitGraph, Writer,
     commit::{self, commit_id, object_id},
+    commit_journal::{CommitJournal, RECORD_BYTES_MAX, Record},
     config,
     dag::Export,
     files,
     lock::StoreLock,
-    pack::{self, PackWriter},
+    pack::{self, InstalledPack, PackWriter, WrittenPack},
     reader::locator,
-    refs::{self, Move},
+    refs::{self, Move, Staged},
 };
 use crate::{
     Batch, Commit, CommitGraph, CommitId, Error, Expected, GcReport, GraphKind, Head, Original, Parent,
@@ -128,7 +131,7 @@ impl CommitGraph for GitGraph {
         for commit in batch.commits {
             commit::check(commit)?;
         }
-        let mut writing = self.write()?;
+        let mut writing = self.write_unsettled()?;
         let published = self.publish_locked(&mut writing.writer, batch);
         // What a failure may have left behind is cleared away before anything else is written.
         writing.writer.ready = published.is_ok() && writing.writer.failure.is_none();
@@ -194,8 +197,16 @@ impl GitGraph {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).failure.take()
     }
 
-    /// Takes the store's lock. The first time, the repository is made ready for writing.
+    /// Takes the store's lock, and makes durable what only the commit journal holds. The first time, the repository is
+    /// made ready for writing.
     pub(super) fn write(&self) -> Result<Writing<'_>> {
+        let mut writing = self.write_unsettled()?;
+        self.settle(&mut writing.writer)?;
+        Ok(writing)
+    }
+
+    /// As [`GitGraph::write`], and leaves the commit journal as it is.
+    fn write_unsettled(&self) -> Result<Writing<'_>> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if !writer.ready {
             self.layout.create_dirs()?;
@@ -209,10 +220,86 @@ impl GitGraph {
         if !writer.ready {
             pack::remove_stale_keeps(&self.objects.odb.pack_dir())?;
             self.layout.clear_temporary()?;
+            writer.journal = None;
+            self.read_journal(&mut writer)?;
             self.make_bare()?;
             writer.ready = true;
+        } else {
+            self.read_journal(&mut writer)?;
         }
         Ok(Writing { writer, _lock: lock })
+    }
+
+    /// Learns what others have written to the commit journal, and does again what a power cut undid.
+    fn read_journal(&self, writer: &mut Writer) -> Result<()> {
+        match &mut writer.journal {
+            Some(journal) if journal.is_linked()? => journal.catch_up()?,
+            _ => writer.journal = CommitJournal::open(&self.layout)?,
+        }
+        match &writer.journal {
+            Some(journal) => journal.replay(&self.objects.refs, &self.layout, &self.objects.odb.pack_dir()),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes durable in its own place what the commit journal lists.
+    fn settle(&self, writer: &mut Writer) -> Result<()> {
+        match &mut writer.journal {
+            Some(journal) if !journal.is_empty() => {
+                journal.settle(&self.objects.refs, &self.objects.odb.pack_dir())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a pack and the moves that need it durable, then visible: the pack first.
+    fn install(&self, writer: &mut Writer, written: WrittenPack, staged: Staged) -> Result<InstalledPack> {
+        let (pack_dir, token) = (self.objects.odb.pack_dir(), self.layout.token());
+        let peel = |id| self.peel(id);
+        if self.journalled && staged.is_single_move() && written.len()? <= RECORD_BYTES_MAX {
+            return self.install_journalled(writer, written, staged);
+        }
+        self.settle(writer)?;
+        let unsynced: Vec<_> = written.files().into_iter().chain(staged.files()).collect();
+        files::sync_together(&unsynced)?;
+        let installed = written.install(&pack_dir, &token, true)?;
+        match self.objects.refs.prepare(&self.layout, staged, &peel) {
+            Ok(prepared) => prepared.commit(true)?,
+            Err(error) => {
+                // What cannot be taken out again is unreachable, and swept by the next garbage collection.
+                drop(installed.withdraw());
+                return Err(error);
+            }
+        }
+        Ok(installed)
+    }
+
+    /// As [`GitGraph::install`], durable in the commit journal only.
+    fn install_journalled(
+        &self,
+        writer: &mut Writer,
+        mut written: WrittenPack,
+        staged: Staged,
+    ) -> Result<InstalledPack> {
+        if writer.journal.as_ref().is_some_and(CommitJournal::is_full) {
+            self.settle(writer)?;
+        }
+        let journal = match &mut writer.journal {
+            Some(journal) => journal,
+            None => writer.journal.insert(CommitJournal::create(&self.layout)?),
+        };
+        let prepared = self.objects.refs.prepare(&self.layout, staged, &|id| self.peel(id))?;
+        let (checksum, pack, index) = written.read_back()?;
+        let begin = journal.end();
+        journal.append(Record::new(prepared.moves(), &checksum, pack, index))?;
+        let installed = written
+            .install(&self.objects.odb.pack_dir(), &self.layout.token(), false)
+            .and_then(|installed| prepared.commit(false).map(|()| installed));
+        if installed.is_err() {
+            // A record that cannot be taken out again makes the commit come true after a power cut: it was not certain.
+            drop(journal.retract(begin));
+        }
+        installed
     }
 
     fn publish_locked(&self, writer: &mut Writer, batch: &Batch<'_>) -> Result<Vec<CommitId>> {
@@ -248,18 +335,7 @@ impl GitGraph {
             }
         }
         let staged = self.objects.refs.stage(&self.layout, wanted)?;
-        let unsynced: Vec<_> = written_pack.files().into_iter().chain(staged.files()).collect();
-        files::sync_together(&unsynced)?;
-
-        let installed = written_pack.install(&self.objects.odb.pack_dir(), &self.layout.token())?;
-        match self.objects.refs.prepare(&self.layout, staged, &peel) {
-            Ok(prepared) => prepared.commit()?,
-            Err(error) => {
-                // What cannot be taken out again is unreachable, and swept by the next garbage collection.
-                drop(installed.withdraw());
-                return Err(error);
-            }
-        }
+        let installed = self.install(writer, written_pack, staged)?;
         writer.consolidation.note_pack();
         let released = installed.release();
         self.objects.attested.insert_all(written.iter().map(|(hash, stored)| (*hash, *stored)));
@@ -342,6 +418,8 @@ impl GitGraph {
         let Writer { consolidation, compressor, .. } = writer;
         if pack::consolidate(&self.layout, &self.objects.odb, compressor, consolidation)? {
             self.objects.odb.reopen()?;
+            // The packs that it lists have become one that is durable: little is left to do.
+            self.settle(writer)?;
         }
         Ok(())
     }

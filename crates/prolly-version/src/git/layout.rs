@@ -4,6 +4,7 @@
 //! prollytree/lock          the store's lock
 //! prollytree/token         lock files and `.keep` files of ours are links to, or copies of, this file
 //! prollytree/ref-journal   moves of several refs, while they are made
+//! prollytree/commit-journal commits that are not durable in their own place yet (see `commit_journal`)
 //! prollytree/tmp/          files in the making: worthless once the lock is free
 //! prollytree/staging/      for the journals of staged changes
 //! ```
@@ -60,6 +61,10 @@ impl Layout {
 
     pub(super) fn ref_journal(&self) -> PathBuf {
         self.own.join("ref-journal")
+    }
+
+    pub(super) fn commit_journal(&self) -> PathBuf {
+        self.own.join("commit-journal")
     }
 
     pub(super) fn staging_dir(&self) -> PathBuf {

@@ -1,6 +1,6 @@
 //! Finds out what is at a path, and opens it or makes a store there.
 //!
-//! **Invariant:** opening changes nothing that is there already. A new repository appears whole or not at all, and only
+//! **Invariant:** opening changes nothing that is there already, but for what a power cut undid of journalled commits. A new repository appears whole or not at all, and only
 //! ever below the path: a repository around it is never touched.
 
 use std::{
@@ -13,6 +13,7 @@ use gix_hash::ObjectId;
 
 use super::{
     GitGraph, GitOptions, Writer,
+    commit_journal::CommitJournal,
     config::RepositoryConfig,
     files,
     layout::Layout,
@@ -78,10 +79,14 @@ impl GitGraph {
         let graph = Self {
             path,
             layout: Layout::new(&git_dir),
+            journalled: options.commit_journal,
             objects: Arc::new(Objects::new(odb, refs, options.cache_bytes)),
             writer: Mutex::new(Writer::default()),
             commits: Mutex::new(HashMap::new()),
         };
+        if CommitJournal::is_waiting(&graph.layout)? {
+            graph.write()?;
+        }
         graph.check_history()?;
         Ok(graph)
     }

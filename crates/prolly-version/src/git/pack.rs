@@ -15,9 +15,9 @@ mod write;
 pub(super) use compress::Compressor;
 pub(super) use consolidate::{Consolidation, consolidate};
 pub(super) use copy::Copier;
-pub(super) use install::{remove_pack, remove_stale_keeps};
+pub(super) use install::{InstalledPack, remove_pack, remove_stale_keeps};
 pub(super) use read::{PackEntry, PackFile, list_packs};
-pub(super) use write::PackWriter;
+pub(super) use write::{PackWriter, WrittenPack};
 
 /// Where an object begins in a pack, and the checksum of its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,7 +16,7 @@ use std::{
 
 use gix_hash::ObjectId;
 
-pub(super) use edit::Move;
+pub(super) use edit::{Move, Staged};
 use packed::Packed;
 pub(super) use recover::recover;
 

@@ -9,7 +9,7 @@ use crate::{
     CommitDraft, CommitGraph, CommitId, Error, Expected, Head, PendingObjects, RefEdit, Result, Signature,
 };
 
-const MAIN: &str = "refs/heads/main";
+pub(super) const MAIN: &str = "refs/heads/main";
 
 struct Pending(Arc<NodeBuffer>);
 
@@ -23,7 +23,7 @@ impl PendingObjects for Pending {
     }
 }
 
-fn open(path: &Path) -> Result<GitGraph> {
+pub(super) fn open(path: &Path) -> Result<GitGraph> {
     GitGraph::open_or_init(path, &GitOptions::default())
 }
 
@@ -41,7 +41,7 @@ fn edit(name: &str, expected: Option<CommitId>, new: Option<CommitId>) -> RefEdi
     RefEdit { name: name.to_owned(), expected, new, log: String::new() }
 }
 
-fn commit(graph: &GitGraph, key: &str) -> Result<CommitId> {
+pub(super) fn commit(graph: &GitGraph, key: &str) -> Result<CommitId> {
     let tip = graph.read_ref(MAIN)?;
     let (tree, buffer) = tree_at(graph, tip);
     let value = Value::Inline(key.repeat(50).into_bytes());
@@ -58,7 +58,7 @@ fn commit(graph: &GitGraph, key: &str) -> Result<CommitId> {
 }
 
 /// The messages of all commits, newest first; reads each of them whole.
-fn history(path: &Path) -> Vec<String> {
+pub(super) fn history(path: &Path) -> Vec<String> {
     let graph = open(path).unwrap();
     let mut tip = graph.read_ref(MAIN).unwrap();
     let mut out = Vec::new();
@@ -73,7 +73,7 @@ fn history(path: &Path) -> Vec<String> {
     out
 }
 
-fn fsck(path: &Path) {
+pub(super) fn fsck(path: &Path) {
     let output = std::process::Command::new("git")
         .args(["fsck", "--full", "--strict", "--no-dangling"])
         .current_dir(path)
@@ -85,7 +85,7 @@ fn fsck(path: &Path) {
 }
 
 /// Lets `act` fail at its first step, at its second, and so on until it succeeds; `check` is told whether it did.
-fn at_every_step(mut act: impl FnMut(u32) -> Result<()>, mut check: impl FnMut(u32, bool)) {
+pub(super) fn at_every_step(mut act: impl FnMut(u32) -> Result<()>, mut check: impl FnMut(u32, bool)) {
     for steps in 0.. {
         fault::after(Some(steps));
         let outcome = act(steps);
@@ -253,7 +253,7 @@ fn a_full_disk_is_named() {
     );
 }
 
-fn files_ending(dir: &Path, end: &str) -> Vec<String> {
+pub(super) fn files_ending(dir: &Path, end: &str) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
     entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

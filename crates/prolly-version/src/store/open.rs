@@ -330,7 +330,7 @@ pub(super) fn open_graph(path: &Path, options: &Options) -> Result<OpenGraph> {
 
 #[cfg(feature = "git")]
 fn open_git(path: &Path, options: &Options) -> Result<OpenGraph> {
-    let git_options = GitOptions { cache_bytes: options.cache_bytes };
+    let git_options = GitOptions { cache_bytes: options.cache_bytes, commit_journal: options.commit_journal };
     let graph = GitGraph::open_or_init(path, &git_options)?;
     let cache = NodeCache::new(options.cache_bytes / SPILL_CACHE_PART);
     Ok((BackendKind::Git, Arc::new(graph), Arc::new(cache)))

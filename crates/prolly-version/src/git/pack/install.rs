@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use gix_hash::ObjectId;
+
 use super::write::{PackWriter, WrittenPack};
 use crate::{
     Result,
@@ -26,7 +28,7 @@ impl PackWriter<'_> {
     pub(in super::super) fn install(self, pack_dir: &Path, token: &Path) -> Result<InstalledPack> {
         let written = self.finish()?;
         files::sync_together(&written.files())?;
-        written.install(pack_dir, token)
+        written.install(pack_dir, token, true)
     }
 }
 
@@ -36,10 +38,28 @@ impl WrittenPack {
         [&self.pack, &self.index]
     }
 
-    /// Moves the pack, which is durable, into `pack_dir`, where it is kept from a concurrent `git gc`.
+    /// Length of the pack and its index in bytes.
+    pub(in super::super) fn len(&self) -> Result<u64> {
+        Ok(self.pack.len()? + self.index.len()?)
+    }
+
+    /// The checksum that names the pack, its content, and that of its index.
+    pub(in super::super) fn read_back(&mut self) -> Result<(ObjectId, Vec<u8>, Vec<u8>)> {
+        let (mut pack, mut index) = (Vec::new(), Vec::new());
+        self.pack.read_back(|piece| pack.extend_from_slice(piece))?;
+        self.index.read_back(|piece| index.extend_from_slice(piece))?;
+        Ok((self.checksum, pack, index))
+    }
+
+    /// Moves the pack into `pack_dir`, where it is kept from a concurrent `git gc`. When it is to be `durable`, its files are.
     ///
     /// The index comes last: without it nobody sees the pack.
-    pub(in super::super) fn install(self, pack_dir: &Path, token: &Path) -> Result<InstalledPack> {
+    pub(in super::super) fn install(
+        self,
+        pack_dir: &Path,
+        token: &Path,
+        durable: bool,
+    ) -> Result<InstalledPack> {
         let Self { pack, index, checksum } = self;
         let path = pack_dir.join(format!("pack-{checksum}.pack"));
         let existed = files::metadata(&path.with_extension("idx"))?.is_some();
@@ -52,7 +72,7 @@ impl WrittenPack {
         }
         let moved = files::rename(pack.path(), &installed.path)
             .and_then(|()| files::rename(index.path(), &installed.path.with_extension("idx")))
-            .and_then(|()| files::sync_dir(pack_dir));
+            .and_then(|()| if durable { files::sync_dir(pack_dir) } else { Ok(()) });
         match moved {
             Ok(()) => Ok(installed),
             Err(error) => {

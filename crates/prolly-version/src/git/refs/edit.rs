@@ -3,7 +3,7 @@
 //! Against plain Git each ref is locked as Git does it, by a file `<ref>.lock`. Ours are hard links to one file of the
 //! store, the token: so they come into being whole, and those of a dead owner can be told from Git's.
 //!
-//! **Invariant:** when [`Prepared::commit`] returns, the moves are durable. Several refs move together even if the process
+//! **Invariant:** when [`Prepared::commit`] returns, the moves are durable if they were to be. Several refs move together even if the process
 //! dies in between: the next owner of the store's lock finishes what the journal says.
 
 use std::{
@@ -71,6 +71,11 @@ impl Drop for LockFile {
 }
 
 impl Staged {
+    /// Whether one ref is to be moved, and none deleted.
+    pub(in super::super) fn is_single_move(&self) -> bool {
+        self.moves.len() == 1 && self.values.len() == 1
+    }
+
     /// The files that have to be durable before the moves are made.
     pub(in super::super) fn files(&self) -> impl Iterator<Item = &NewFile> {
         self.values.iter()
@@ -86,7 +91,7 @@ impl RefFiles {
         self.check(&moves, peel)?;
         let staged = self.stage(layout, moves)?;
         files::sync_together(&staged.files().collect::<Vec<_>>())?;
-        self.prepare(layout, staged, peel)?.commit()
+        self.prepare(layout, staged, peel)?.commit(true)
     }
 
     /// Checks that refs hold what is expected and that new ones have room, without locking them.
@@ -144,6 +149,15 @@ impl RefFiles {
         let held = self.check(&prepared.moves, peel)?;
         prepared.moves.iter_mut().zip(held).for_each(|(wanted, held)| wanted.expected = held);
         Ok(prepared)
+    }
+
+    /// Makes a ref name an object, durably, whatever it holds: what a power cut left in it counts for nothing.
+    pub(in super::super) fn set(&self, layout: &Layout, name: &str, new: &ObjectId) -> Result<()> {
+        check_name(name)?;
+        let path = self.git_dir.join(name);
+        make_parents(&self.git_dir, &path)?;
+        let _lock = LockFile::take(layout, &path)?;
+        files::replace(&layout.temporary_ref(0), &path, format!("{new}\n").as_bytes())
     }
 
     /// Checks what a ref holds, and returns it.
@@ -232,7 +246,7 @@ impl RefFiles {
     }
 
     /// Makes one move; its new value is in `temporary`. Making it again changes nothing.
-    fn apply(&self, wanted: &Move, temporary: &Path) -> Result<()> {
+    fn apply(&self, wanted: &Move, temporary: &Path, durable: bool) -> Result<()> {
         let path = self.git_dir.join(&wanted.name);
         if wanted.new.is_some() {
             if wanted.expected.is_none() {
@@ -243,7 +257,7 @@ impl RefFiles {
             files::remove(&path)?;
             files::remove(&self.git_dir.join("logs").join(&wanted.name))?;
         }
-        files::sync_dir(files::parent(&path))
+        if durable { files::sync_dir(files::parent(&path)) } else { Ok(()) }
     }
 
     /// Takes refs out of `packed-refs`, which comes before their files are removed.
@@ -261,11 +275,16 @@ impl RefFiles {
 }
 
 impl Prepared<'_> {
-    /// Makes the moves.
+    /// The moves, each with what its ref holds.
+    pub(in super::super) fn moves(&self) -> &[Move] {
+        &self.moves
+    }
+
+    /// Makes the moves, durably or not.
     ///
     /// # Errors
     /// When the file system fails; then the refs may have moved.
-    pub(in super::super) fn commit(self) -> Result<()> {
+    pub(in super::super) fn commit(self, durable: bool) -> Result<()> {
         let journal = self.layout.ref_journal();
         let several = self.moves.len() > 1;
         for wanted in self.moves.iter().filter(|wanted| wanted.new.is_some()) {
@@ -286,7 +305,7 @@ impl Prepared<'_> {
             .collect();
         self.refs.remove_packed(self.layout, &deleted)?;
         for (index, wanted) in self.moves.iter().enumerate() {
-            self.refs.apply(wanted, &self.layout.temporary_ref(index))?;
+            self.refs.apply(wanted, &self.layout.temporary_ref(index), durable)?;
         }
         if several {
             files::remove(&journal)?;
