@@ -17,7 +17,7 @@ use crate::{
     BRANCH_PREFIX, Batch, BatchEdit, Commit, CommitGraph, CommitId, Error, Expected, GcReport, GraphKind,
     Head, Original, Parent, PendingObjects, RefEdit, Result, check_ref_name,
     commit_record::{self, hash_of, id_of},
-    sync::MarkedReader,
+    sync::{MarkedReader, Marks},
 };
 
 const HEAD: &str = "HEAD";
@@ -62,6 +62,7 @@ impl NativeGraph {
 
     /// Marks everything that refs and HEAD reach.
     fn mark(&self) -> Result<HashedMap<()>> {
+        let marks = self.reader.marks()?;
         let mut marked = HashedMap::default();
         let mut commits: Vec<_> = self.refs("")?.into_iter().map(|(_, id)| id).collect();
         if let Head::Detached(id) = self.head()? {
@@ -73,20 +74,20 @@ impl NativeGraph {
                 continue;
             }
             let Some(bytes) = self.commit_bytes(&id)? else {
-                if self.reader.lacks_commit(&hash)? {
+                if marks.lacks_commit(&hash)? {
                     continue;
                 }
                 return Err(Error::MissingCommit { id });
             };
             let commit = commit_record::decode(id, &bytes)?;
             commits.extend(&commit.parents);
-            self.mark_objects(&mut marked, ObjectLink::Node(commit.root))?;
+            self.mark_objects(&mut marked, &marks, ObjectLink::Node(commit.root))?;
         }
         Ok(marked)
     }
 
     /// Marks an object and what lies below it; past the cache, which this would only empty.
-    fn mark_objects(&self, marked: &mut HashedMap<()>, object: ObjectLink) -> Result<()> {
+    fn mark_objects(&self, marked: &mut HashedMap<()>, marks: &Marks, object: ObjectLink) -> Result<()> {
         let mut open = vec![object];
         while let Some(object) = open.pop() {
             let hash = object.link().hash;
@@ -96,7 +97,7 @@ impl NativeGraph {
             match object {
                 ObjectLink::Node(_) => {
                     let Some(bytes) = self.backend.get(&hash)? else {
-                        if self.reader.lacks_object(&hash)? {
+                        if marks.lacks_object(&hash)? {
                             continue;
                         }
                         return Err(prolly_core::Error::Missing { hash }.into());
@@ -198,7 +199,9 @@ impl CommitGraph for NativeGraph {
     fn read_commit(&self, id: &CommitId) -> Result<Option<Commit>> {
         match (self.commit_bytes(id)?, hash_of(id)) {
             (Some(bytes), _) => commit_record::decode(*id, &bytes).map(Some),
-            (None, Some(hash)) if self.reader.lacks_commit(&hash)? => Err(Error::NotFetched { id: *id }),
+            (None, Some(hash)) if self.reader.marks()?.lacks_commit(&hash)? => {
+                Err(Error::NotFetched { id: *id })
+            }
             (None, _) => Ok(None),
         }
     }

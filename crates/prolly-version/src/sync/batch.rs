@@ -28,8 +28,6 @@ use crate::{
 
 /// Below it are the refs that hold what has arrived.
 pub(super) const INCOMING: &str = "refs/prolly/incoming/";
-/// How many bytes of objects are gathered before they are published.
-const BATCH_BYTES: usize = 16 << 20;
 /// How many commits are gathered before they are published.
 const BATCH_COMMITS: usize = 4096;
 /// How many parents the commit that holds what has arrived has, before it becomes one of its successor's.
@@ -114,6 +112,7 @@ struct Unfinished {
 /// What has arrived at a destination.
 pub(super) struct Arrivals<'a> {
     to: &'a dyn CommitGraph,
+    batch_bytes: usize,
     objects: Objects,
     commits: Vec<BatchCommit>,
     /// Where the commits are among `commits`, by their ids in the source.
@@ -130,10 +129,16 @@ pub(super) struct Arrivals<'a> {
 
 impl<'a> Arrivals<'a> {
     /// Finds what has arrived before; `wants` are ids of the source, `heads` what the destination has of them.
-    pub(super) fn load(to: &'a dyn CommitGraph, wants: &[u8], heads: Vec<CommitId>) -> Result<Self> {
+    pub(super) fn load(
+        to: &'a dyn CommitGraph,
+        wants: &[u8],
+        heads: Vec<CommitId>,
+        batch_bytes: usize,
+    ) -> Result<Self> {
         let name = format!("{INCOMING}{}", blake3::hash(wants).to_hex());
         let mut arrivals = Self {
             to,
+            batch_bytes,
             objects: Objects::default(),
             commits: Vec::new(),
             positions: HashMap::new(),
@@ -245,7 +250,7 @@ impl<'a> Arrivals<'a> {
 
     /// Whether it is time to publish.
     pub(super) fn is_full(&self) -> bool {
-        self.objects.bytes >= BATCH_BYTES || self.commits.len() >= BATCH_COMMITS
+        self.objects.bytes >= self.batch_bytes || self.commits.len() >= BATCH_COMMITS
     }
 
     /// Whether nothing would be lost if it were not published.

@@ -168,7 +168,7 @@ fn run(
     };
     let missing = missing::find(from, to, &ids, &wants, depth)?;
     let digest: Vec<u8> = wants.iter().flat_map(|id| id.as_slice()).copied().collect();
-    let arrivals = Arrivals::load(to, &digest, missing.held)?;
+    let arrivals = Arrivals::load(to, &digest, missing.held, options.batch_bytes)?;
     let mut transfer = Transfer::new(from, to, ids, arrivals, on_progress);
     transfer.cut = missing.cut;
     transfer.left_out = part.left_out;

@@ -40,43 +40,44 @@ impl MarkedReader {
         Self { reader }
     }
 
-    /// Whether a commit was left behind.
-    pub(crate) fn lacks_commit(&self, hash: &Hash) -> Result<bool> {
-        match self.marks()? {
-            Some(marks) => Ok(marks.contains(&commit_key(hash))?),
-            None => Ok(false),
-        }
-    }
-
-    /// Whether an object is the root of a tree that was left out.
-    pub(crate) fn lacks_object(&self, hash: &Hash) -> Result<bool> {
-        match self.marks()? {
-            Some(marks) => Ok(marks.prefix(&tree_prefix(hash))?.next_entry()?.is_some()),
-            None => Ok(false),
-        }
-    }
-
-    /// The marks; `None` in a store that is whole.
-    fn marks(&self) -> Result<Option<Tree>> {
+    /// The marks as they are now.
+    pub(crate) fn marks(&self) -> Result<Marks> {
         let backend = self.reader.backend();
-        let Some(value) = backend.read_ref(LEFT_OUT)? else { return Ok(None) };
+        let Some(value) = backend.read_ref(LEFT_OUT)? else { return Ok(Marks(None)) };
         let id = std::str::from_utf8(&value).ok().and_then(|text| text.parse::<CommitId>().ok());
         let damaged =
             |reason: &str| Error::DamagedRef { name: LEFT_OUT.to_owned(), reason: reason.to_owned() };
         let hash = id.as_ref().and_then(hash_of).ok_or_else(|| damaged("it holds no id of a commit"))?;
         let bytes = self.reader.read_record(&hash.into())?;
         let root = commit_record::decode(id_of(hash), &bytes)?.root;
-        Ok(Some(Tree::open(Arc::new(self.reader.clone()), CATALOG_CONFIG, &root)?))
+        Ok(Marks(Some(Tree::open(Arc::new(self.reader.clone()), CATALOG_CONFIG, &root)?)))
     }
 
     /// Says of an object that is missing whether it was left out.
     fn explain(&self, error: TreeError) -> TreeError {
         let TreeError::Missing { hash } = error else { return error };
-        match self.lacks_object(&hash) {
+        match self.marks().and_then(|marks| marks.lacks_object(&hash)) {
             Ok(true) => TreeError::NotFetched { hash },
             Ok(false) => error,
             Err(other) => TreeError::store(other),
         }
+    }
+}
+
+/// What a store does without; nothing in one that is whole.
+pub(crate) struct Marks(Option<Tree>);
+
+impl Marks {
+    /// Whether a commit was left behind.
+    pub(crate) fn lacks_commit(&self, hash: &Hash) -> Result<bool> {
+        let Some(tree) = &self.0 else { return Ok(false) };
+        Ok(tree.contains(&commit_key(hash))?)
+    }
+
+    /// Whether an object is the root of a tree that was left out.
+    pub(crate) fn lacks_object(&self, hash: &Hash) -> Result<bool> {
+        let Some(tree) = &self.0 else { return Ok(false) };
+        Ok(tree.prefix(&tree_prefix(hash))?.next_entry()?.is_some())
     }
 }
 
@@ -107,6 +108,11 @@ impl LeftOut {
             None => Tree::empty(graph.objects(), CATALOG_CONFIG)?,
         };
         Ok(Self { tree, held, edits: BTreeMap::new() })
+    }
+
+    /// How many marks are to be written with the next batch.
+    pub(super) fn edit_count(&self) -> usize {
+        self.edits.len()
     }
 
     /// Notes that a parent of a commit is left behind.

@@ -30,7 +30,7 @@ mod transfer;
 use std::{num::NonZeroU32, ops::ControlFlow};
 
 pub use fetch::{clone, fetch};
-pub(crate) use left_out::MarkedReader;
+pub(crate) use left_out::{MarkedReader, Marks};
 pub use push::{Force, PushSpec, push};
 
 use crate::{CommitId, TreeKey};
@@ -89,11 +89,24 @@ pub struct FetchOptions {
     pub depth: Depth,
     /// Whether remembered branches that the other store no longer has are forgotten.
     pub prune: bool,
+    /// How many bytes of objects are gathered in memory before they are published. With more of them it is faster; what is
+    /// gathered is lost when the process dies.
+    pub batch_bytes: usize,
 }
+
+/// How many bytes are gathered unless something else is asked for.
+const BATCH_BYTES: usize = 16 << 20;
 
 impl Default for FetchOptions {
     fn default() -> Self {
-        Self { branches: None, tags: true, trees: Trees::AsBefore, depth: Depth::AsBefore, prune: false }
+        Self {
+            branches: None,
+            tags: true,
+            trees: Trees::AsBefore,
+            depth: Depth::AsBefore,
+            prune: false,
+            batch_bytes: BATCH_BYTES,
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! away from below them is refused, forced or not.
 
 use super::{
-    OnProgress, SyncReport,
+    BATCH_BYTES, OnProgress, SyncReport,
     batch::Arrivals,
     fetch::{Wanted, finish},
     ids::Ids,
@@ -89,7 +89,7 @@ pub fn push(
     wants.dedup();
     let missing = missing::find(from, to, &ids, &wants, None)?;
     let digest: Vec<u8> = wants.iter().flat_map(|id| id.as_slice()).copied().collect();
-    let arrivals = Arrivals::load(to, &digest, missing.held)?;
+    let arrivals = Arrivals::load(to, &digest, missing.held, BATCH_BYTES)?;
     let mut transfer = Transfer::new(from, to, ids, arrivals, on_progress);
     transfer.copy(&missing.commits, Vec::new())?;
     if !later.is_empty() {

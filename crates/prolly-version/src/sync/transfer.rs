@@ -24,6 +24,9 @@ use crate::{
     revision::read_commit,
 };
 
+/// How many marks of what is left out are gathered before they are published.
+const MARKS_MAX: usize = 1 << 14;
+
 /// One synchronisation.
 pub(super) struct Transfer<'a> {
     pub(super) from: &'a dyn CommitGraph,
@@ -140,28 +143,28 @@ impl<'a> Transfer<'a> {
     fn copy_commit(&mut self, id: &CommitId) -> Result<()> {
         let commit = read_commit(self.from, id)?;
         let original = self.from.original(id)?.ok_or(Error::MissingCommit { id: *id })?;
-        let mut parents = Vec::with_capacity(commit.parents.len());
         let mut roots = Vec::new();
-        for parent in &commit.parents {
-            parents.push(if self.cut.contains(parent) {
-                if let Some(left_out) = &mut self.left_out {
-                    left_out.add_commit(parent);
-                }
-                Parent::NotFetched(*parent)
-            } else if let Some(index) = self.arrivals.position(parent) {
-                roots.push(read_commit(self.from, parent)?.root.hash.into());
-                Parent::Earlier(index)
-            } else {
-                let there = self.ids.other(parent)?.ok_or(Error::MissingCommit { id: *parent })?;
-                match self.to.read_commit(&there) {
-                    Ok(Some(parent)) => roots.push(parent.root),
-                    Ok(None) => return Err(Error::MissingCommit { id: there }),
-                    Err(error) => return Err(error),
-                }
-                Parent::Stored(there)
+        for parent in commit.parents.iter().filter(|parent| !self.cut.contains(parent)) {
+            roots.push(match self.arrivals.position(parent) {
+                Some(_) => read_commit(self.from, parent)?.root.hash.into(),
+                None => read_commit(self.to, &self.there(parent)?)?.root,
             });
         }
         let root = self.copy_root(&commit, &roots)?;
+        // Only now: the earlier commits may have been published with a part of what this one needs.
+        let mut parents = Vec::with_capacity(commit.parents.len());
+        for parent in &commit.parents {
+            parents.push(match self.arrivals.position(parent) {
+                _ if self.cut.contains(parent) => {
+                    if let Some(left_out) = &mut self.left_out {
+                        left_out.add_commit(parent);
+                    }
+                    Parent::NotFetched(*parent)
+                }
+                Some(index) => Parent::Earlier(index),
+                None => Parent::Stored(self.there(parent)?),
+            });
+        }
         self.progress.commits += 1;
         self.progress.bytes += original.encoded.len() as u64;
         if let Some(left_out) = &mut self.left_out {
@@ -174,9 +177,15 @@ impl<'a> Transfer<'a> {
         self.publish_if_full()
     }
 
+    /// The id in the destination of a commit that it has.
+    fn there(&self, id: &CommitId) -> Result<CommitId> {
+        self.ids.other(id)?.ok_or(Error::MissingCommit { id: *id })
+    }
+
     /// Publishes what has arrived when there is much of it.
     fn publish_if_full(&mut self) -> Result<()> {
-        if self.arrivals.is_full() {
+        let marks = self.left_out.as_ref().map_or(0, LeftOut::edit_count);
+        if self.arrivals.is_full() || marks >= MARKS_MAX {
             self.checkpoint()?;
             self.arrivals.save_ids(&mut self.ids)?;
         }
@@ -318,10 +327,18 @@ impl<'a> Transfer<'a> {
             open.next += 1;
             let Some(link) = leaf.value_link(index) else { continue };
             let key = leaf.key(index);
-            if open.in_catalog && self.leave_out(&link.hash, &key)? {
+            let known = open.old.find(&link.hash);
+            if open.in_catalog && !self.is_selected(&key) {
+                // What an older catalog links to is there, or marked already.
+                if let (None, Some(left_out)) = (known, &mut self.left_out) {
+                    left_out.add_tree(&link.hash, &key);
+                }
                 continue;
             }
-            if let Some(locator) = open.old.find(&link.hash) {
+            // In a partial store, what an older catalog links to may have been left out under another name.
+            if let Some(locator) = known
+                && (!open.in_catalog || self.left_out.is_none() || self.to.may_have(&link)?)
+            {
                 self.arrivals.place(&link.hash, locator);
                 continue;
             }
@@ -341,17 +358,11 @@ impl<'a> Transfer<'a> {
         Ok(None)
     }
 
-    /// Whether a tree of a catalog is not wanted; that is noted then.
-    fn leave_out(&mut self, root: &Hash, catalog_key: &[u8]) -> Result<bool> {
-        let Some(selection) = &self.selection else { return Ok(false) };
-        if selection.binary_search_by(|wanted| wanted.as_slice().cmp(catalog_key)).is_ok() {
-            return Ok(false);
-        }
-        // It may be stored because another tree is equal.
-        if let Some(left_out) = &mut self.left_out {
-            left_out.add_tree(root, catalog_key);
-        }
-        Ok(true)
+    /// Whether a tree of a catalog is wanted.
+    fn is_selected(&self, catalog_key: &[u8]) -> bool {
+        let is_wanted =
+            |keys: &Vec<Vec<u8>>| keys.binary_search_by(|wanted| wanted.as_slice().cmp(catalog_key)).is_ok();
+        self.selection.as_ref().is_none_or(is_wanted)
     }
 
     fn arrive(&mut self, open: Open) -> Result<()> {

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use prolly_core::Hash;
-use prolly_version::{BackendKind, Log};
+use prolly_version::{
+    BackendKind, Log,
+    sync::{self, FetchOptions},
+};
 use proptest::prelude::*;
 
 use crate::support::{
-    Graph, KINDS, Step, add_reachable, commits_of, digest, fetch, is_git, new_graph, reachable, run, steps,
-    store_over, tips,
+    Graph, KINDS, Step, add_reachable, commits_of, digest, fetch, go_on, is_git, new_graph, reachable, run,
+    steps, store_over, tips,
 };
 
 /// What is sent where the other side cannot tell what it has by its address: of every new commit what its parents lack.
@@ -34,13 +37,14 @@ fn beyond_parents(
 }
 
 /// Fetches, and compares what was copied with what had to be.
-fn fetch_and_check(from: &Graph, to: &Graph) {
+fn fetch_and_check(from: &Graph, to: &Graph, batch_bytes: usize) {
     let before: BTreeSet<Hash> = reachable(to, &tips(to, "refs/remotes/"));
     let commits_before = commits_of(to, &tips(to, "refs/remotes/")).len();
     let source_tips: Vec<_> = [tips(from, "refs/heads/"), tips(from, "refs/tags/")].concat();
     let needed: BTreeSet<Hash> = reachable(from, &source_tips).difference(&before).copied().collect();
     let source_commits = commits_of(from, &source_tips);
-    let report = fetch(from, to).unwrap();
+    let options = FetchOptions { batch_bytes, ..FetchOptions::default() };
+    let report = sync::fetch(&**from, &**to, "origin", &options, &mut go_on).unwrap();
     assert_eq!(report.commits as usize, source_commits.len() - commits_before);
     if is_git(to) && !is_git(from) {
         let at_most = beyond_parents(from, &source_commits, &source_tips);
@@ -69,15 +73,15 @@ fn fetch_and_check(from: &Graph, to: &Graph) {
     assert_eq!((after_gc.commits, after_gc.objects), (0, 0));
 }
 
-fn between(source: BackendKind, destination: BackendKind, first: &[Step], more: &[Step]) {
+fn between(source: BackendKind, destination: BackendKind, first: &[Step], more: &[Step], batch_bytes: usize) {
     let dir = tempfile::tempdir().unwrap();
     let from = new_graph(source, &dir.path().join("from"));
     let to = new_graph(destination, &dir.path().join("to"));
     let store = store_over(&from, source);
     run(&store, first);
-    fetch_and_check(&from, &to);
+    fetch_and_check(&from, &to, batch_bytes);
     run(&store, more);
-    fetch_and_check(&from, &to);
+    fetch_and_check(&from, &to, batch_bytes);
     // And back into a store of the first kind: the same ids.
     let back = new_graph(source, &dir.path().join("back"));
     for (name, id) in to.refs("refs/remotes/origin/").unwrap() {
@@ -98,15 +102,16 @@ fn between(source: BackendKind, destination: BackendKind, first: &[Step], more: 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(10))]
 
     #[test]
     fn both_sides_read_alike_and_nothing_is_sent_twice(
         pair in (0..KINDS.len(), 0..KINDS.len()),
         first in steps(1..60),
         more in steps(1..30),
+        batch_bytes in prop_oneof![Just(1), 1000..100_000_usize, Just(16 << 20)],
     ) {
-        between(KINDS[pair.0], KINDS[pair.1], &first, &more);
+        between(KINDS[pair.0], KINDS[pair.1], &first, &more, batch_bytes);
     }
 }
 
@@ -117,9 +122,10 @@ fn every_pair_of_backends_synchronises() {
         use proptest::strategy::ValueTree;
         steps(len).new_tree(&mut runner).unwrap().current()
     };
-    for source in KINDS {
-        for destination in KINDS {
-            between(source, destination, &some(40..50), &some(10..20));
+    for (row, source) in KINDS.into_iter().enumerate() {
+        for (column, destination) in KINDS.into_iter().enumerate() {
+            let batch_bytes = if (row + column) % 2 == 0 { 5000 } else { 16 << 20 };
+            between(source, destination, &some(40..50), &some(10..20), batch_bytes);
         }
     }
 }
