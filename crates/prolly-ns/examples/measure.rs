@@ -31,9 +31,9 @@ fn main() -> Outcome {
         Some("namespaces") => {
             let counts = if numbers.is_empty() { vec![10, 100_000] } else { numbers };
             for kind in KINDS {
-                let path = |count| root.path().join(format!("{kind}-{count}"));
+                let path = |count: u64| root.path().join(format!("{kind}-{count}"));
                 for count in &counts {
-                    namespaces(&path(count), kind, *count)?;
+                    namespaces(&path(*count), kind, *count)?;
                 }
                 side_by_side(kind, &counts, &path)?;
             }
@@ -146,8 +146,8 @@ fn namespaces(path: &Path, kind: BackendKind, count: u64) -> Outcome {
 }
 
 /// Commits of one change to stores of several sizes in turn, so that whatever else the machine does hits them alike.
-fn side_by_side(kind: BackendKind, counts: &[u64], path: &dyn Fn(&u64) -> PathBuf) -> Outcome {
-    let stores = counts.iter().map(|count| NamespacedStore::open(path(count), Options::new(kind)));
+fn side_by_side(kind: BackendKind, counts: &[u64], path: &dyn Fn(u64) -> PathBuf) -> Outcome {
+    let stores = counts.iter().map(|count| NamespacedStore::open(path(*count), Options::new(kind)));
     let stores = stores.collect::<Result<Vec<_>, _>>()?;
     let mut times = vec![Vec::with_capacity(5 * ROUNDS); stores.len()];
     for round in 0..5 * ROUNDS {

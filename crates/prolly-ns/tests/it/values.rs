@@ -273,21 +273,103 @@ fn a_value_that_streams_through_a_commit_is_staged_after_it() {
     assert_eq!(store.get("ns", b"k").unwrap().unwrap(), value);
 }
 
+fn bytes_below(path: &std::path::Path) -> u64 {
+    let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
+    let bytes = entries.map(|entry| match entry.metadata().unwrap() {
+        found if found.is_dir() => bytes_below(&entry.path()),
+        found => found.len(),
+    });
+    bytes.sum()
+}
+
 #[test]
 fn an_edit_in_the_middle_of_a_long_value_stores_little_more_than_the_edit() {
-    let store = memory();
-    let mut value = noise(20 << 20, 6);
-    store.insert_reader("ns", b"k", &value[..]).unwrap();
-    commit(&store);
-    let objects = || store.versions().collect_garbage().unwrap().objects_before;
-    let before = objects();
-    value.splice(10_000_000..10_000_000, *b"a few bytes that were not there");
-    store.insert_reader("ns", b"k", &value[..]).unwrap();
-    commit(&store);
-    let new = objects() - before;
-    assert!(new <= 10, "{new} objects: a part or two, lists, nodes, the commit");
-    assert!(before > 200, "{before}");
-    assert_eq!(store.get("ns", b"k").unwrap().unwrap(), value);
+    for kind in [BackendKind::File, BackendKind::Git] {
+        for streams in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let store = NamespacedStore::open(dir.path(), Options::new(kind)).unwrap();
+            let put = |value: &[u8]| {
+                if streams {
+                    store.insert_reader("ns", b"k", value).unwrap();
+                } else {
+                    store.insert("ns", b"k", value).unwrap();
+                }
+            };
+            let mut value = noise(12 << 20, 6);
+            put(&value);
+            commit(&store);
+            let before = bytes_below(dir.path());
+            assert!(before > 12 << 20);
+            value.splice(6_000_000..6_000_000, *b"a few bytes that were not there");
+            put(&value);
+            let staged = bytes_below(dir.path()) - before;
+            assert!(staged < 1 << 20, "{staged} bytes in the journal");
+            commit(&store);
+            let new = bytes_below(dir.path()) - before;
+            assert!(new < 1 << 20, "{new} bytes: a part or two, lists, nodes, the commit");
+            assert_eq!(store.get("ns", b"k").unwrap().unwrap(), value);
+            drop(store);
+            let store = NamespacedStore::open(dir.path(), Options::new(kind)).unwrap();
+            store.versions().collect_garbage().unwrap();
+            assert_eq!(store.get("ns", b"k").unwrap().unwrap(), value);
+        }
+    }
+}
+
+#[test]
+fn what_a_staged_value_shares_with_its_base_outlives_the_branch() {
+    for kind in KINDS {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || NamespacedStore::open(dir.path(), Options::new(kind)).unwrap();
+        let store = open();
+        let versions = || store.versions();
+        versions().create_branch("topic", None).unwrap();
+        let mut value = noise(3 << 20, 12);
+        store.insert_reader("ns", b"k", &value[..]).unwrap();
+        commit(&store);
+        value.splice(1_000_000..1_000_000, *b"edit");
+        store.insert_reader("ns", b"k", &value[..]).unwrap();
+        // The namespace is taken along under a name that no branch has, and its value with it.
+        store.rename_namespace("ns", "taken").unwrap();
+        drop(store);
+        let store = open();
+        let versions = || store.versions();
+        assert_eq!(store.get("taken", b"k").unwrap().unwrap(), value, "from the journal and the base");
+        versions().checkout("main", false).unwrap();
+        versions().delete_branch("topic").unwrap();
+        versions().collect_garbage().unwrap();
+        drop(store);
+        let store = open();
+        assert_eq!(store.get("taken", b"k").unwrap().unwrap(), value);
+        commit(&store);
+        store.versions().collect_garbage().unwrap();
+        assert!(store.versions().graph().refs("refs/prolly/").unwrap().is_empty());
+        assert_eq!(store.get("taken", b"k").unwrap().unwrap(), value);
+    }
+}
+
+#[test]
+fn a_staged_edit_of_a_long_value_is_carried_to_a_branch_that_has_the_value_too() {
+    for kind in KINDS {
+        let dir = tempfile::tempdir().unwrap();
+        let store = NamespacedStore::open(dir.path(), Options::new(kind)).unwrap();
+        let mut value = noise(3 << 20, 12);
+        store.insert_reader("ns", b"k", &value[..]).unwrap();
+        commit(&store);
+        store.versions().create_branch("topic", None).unwrap();
+        store.insert("ns", b"only here", b"1").unwrap();
+        commit(&store);
+        value.splice(1_000_000..1_000_000, *b"edit");
+        store.insert_reader("ns", b"k", &value[..]).unwrap();
+        store.versions().checkout("main", false).unwrap();
+        store.versions().delete_branch("topic").unwrap();
+        store.versions().collect_garbage().unwrap();
+        commit(&store);
+        store.versions().collect_garbage().unwrap();
+        assert_eq!(store.get("ns", b"k").unwrap().unwrap(), value);
+        assert_eq!(store.get("ns", b"only here").unwrap(), None);
+        assert!(store.versions().graph().refs("refs/prolly/").unwrap().is_empty());
+    }
 }
 
 #[test]

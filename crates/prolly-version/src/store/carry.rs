@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 
-use prolly_core::{Blob, Difference, EditRef, EditSource, Found, Locator, ObjectLink, Tree, ValueRef};
+use prolly_core::{
+    Blob, Difference, EditRef, EditSource, Found, HashedMap, Locator, ObjectLink, Tree, ValueRef,
+};
 
 use super::{
     changes::read_plain,
@@ -225,7 +227,8 @@ fn write_entries(tree: &TreeKey, from: &Tree, to: &Tree, journal: &mut Journal) 
         match &right {
             None => journal.push(tree, &Op::Delete { key })?,
             Some(found) if let ValueRef::Blob { len, hash } = found.value() => {
-                journal_blob(journal, tree, key, &Blob { len, hash }, &**to.reader())?;
+                let blob = Blob { len, hash };
+                journal_blob(journal, tree, key, &blob, &**to.reader(), &HashedMap::default())?;
             }
             Some(found) => {
                 let value = &read_plain(&**to.reader(), key, found)?;

@@ -180,7 +180,7 @@ impl Core {
     ) -> Result<()> {
         self.check_process()?;
         let begin = Begin { head: head.clone(), base };
-        let sources = sources(&staged, base);
+        let sources = sources(&staged, &self.read().borrowed, base);
         self.add_sources(editor, &sources)?;
         if staged.is_empty() {
             editor.reset(begin);

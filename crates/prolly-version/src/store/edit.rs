@@ -1,6 +1,6 @@
 //! Reading and staging the entries of trees.
 
-use prolly_core::Tree;
+use prolly_core::{Tree, blob::PART_BYTES_MAX};
 
 use super::{Store, state::Present};
 use crate::{Error, Result, TreeKey, journal::Op};
@@ -41,9 +41,13 @@ impl Store {
     /// its contents as a whole are needed.
     ///
     /// # Errors
-    /// [`Error::UnknownTree`]; `KeyTooLong` beyond 64 KiB and `ValueTooLong` beyond 1 GiB; [`Error::Io`] when the
-    /// staging journal cannot be written: the change is staged then, but would not survive a crash.
+    /// [`Error::UnknownTree`]; `KeyTooLong` beyond 64 KiB; [`Error::Io`] when the staging journal cannot be written: the
+    /// change is staged then, but would not survive a crash.
     pub fn insert(&self, tree: &TreeKey, key: &[u8], value: &[u8]) -> Result<()> {
+        if value.len() > PART_BYTES_MAX {
+            // A value of several parts shares those that it has in the base.
+            return self.insert_reader(tree, key, &mut &*value).map(drop);
+        }
         let mut editor = self.core().edit()?;
         self.core().write().present(tree)?.tree.insert(key, value)?;
         editor.push(tree, &Op::Put { key, value })

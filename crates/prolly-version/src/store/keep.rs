@@ -14,14 +14,19 @@ use super::{
 };
 use crate::{CommitId, Expected, RefEdit, Result, journal::is_abandoned};
 
-/// The commits that staged trees share nodes with, other than the one that the store stands on.
-pub(super) fn sources(staged: &[Staged], base: Option<CommitId>) -> BTreeSet<CommitId> {
+/// The commits that what is staged shares objects with, other than the one that the store stands on: staged trees their
+/// nodes, and staged blobs, which are `borrowed` from.
+pub(super) fn sources(
+    staged: &[Staged],
+    borrowed: &BTreeSet<CommitId>,
+    base: Option<CommitId>,
+) -> BTreeSet<CommitId> {
+    if staged.is_empty() {
+        return BTreeSet::new();
+    }
     let starts = staged.iter().filter_map(|staged| staged.start.as_ref());
-    starts
-        .filter_map(|start| start.source.as_ref())
-        .map(|(id, _)| *id)
-        .filter(|id| Some(*id) != base)
-        .collect()
+    let started = starts.filter_map(|start| start.source.as_ref()).map(|(id, _)| id);
+    started.chain(borrowed).copied().filter(|id| Some(*id) != base).collect()
 }
 
 impl Core {
@@ -69,11 +74,12 @@ impl Core {
         let prefix = format!("{KEEP_PREFIX}{}/", self.owner(editor)?);
         let found = self.graph.refs(&prefix)?.into_iter().map(|(_, id)| id);
         editor.kept_mut().extend(found);
-        let (staged, base) = {
+        let needed = {
             let mut state = self.write();
-            (state.staged()?, state.base)
+            let staged = state.staged()?;
+            sources(&staged, &state.borrowed, state.base)
         };
-        self.keep_sources(editor, &sources(&staged, base))
+        self.keep_sources(editor, &needed)
     }
 
     /// Deletes the refs of owners that are gone, and so is what they had staged.

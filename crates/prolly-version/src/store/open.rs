@@ -248,7 +248,12 @@ impl Core {
             Op::Record(encoded) => {
                 state.nodes.for_tree().write_record(Record::address(encoded), encoded.to_vec())?;
             }
-            Op::PutBlob { key, len, hash } => put_blob(state.present(tree)?, key, &Blob { len, hash })?,
+            Op::PutBlob { key, len, hash } => {
+                put_blob(state.present(tree)?, key, &Blob { len, hash })?;
+                // Its journal may do without parts that the base has.
+                let base = state.base;
+                state.borrowed.extend(base);
+            }
             Op::Config(config) => {
                 let (version, nodes) = (state.present(tree)?.version()?, state.nodes.for_tree());
                 let version = TreeVersion {

@@ -2,7 +2,10 @@
 //!
 //! **Invariant:** a tree that is not in `trees` is as in `catalog`, the catalog of the commit `base`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use prolly_core::{NodeWriter, ProllyTree, Tree};
 
@@ -19,6 +22,8 @@ pub(crate) struct State {
     pub(crate) catalog: Catalog,
     pub(crate) nodes: Arc<StagedNodes>,
     pub(crate) trees: BTreeMap<TreeKey, Working>,
+    /// The commits that staged blobs share parts with.
+    pub(crate) borrowed: BTreeSet<CommitId>,
     /// With how many open trees the unchanged ones are closed next.
     open_trees_max: usize,
 }
@@ -101,8 +106,8 @@ impl Working {
 impl State {
     /// Nothing staged, on no commit.
     pub(crate) fn new(head: Head, catalog: Catalog, nodes: Arc<StagedNodes>) -> Self {
-        let trees = BTreeMap::new();
-        Self { head, base: None, catalog, nodes, trees, open_trees_max: OPEN_TREES_MAX }
+        let (trees, borrowed) = (BTreeMap::new(), BTreeSet::new());
+        Self { head, base: None, catalog, nodes, trees, borrowed, open_trees_max: OPEN_TREES_MAX }
     }
 
     /// An open tree, opened if it was not; `None` when neither the catalog nor the staging has it.
@@ -218,6 +223,7 @@ impl State {
         self.catalog = catalog;
         self.nodes = nodes;
         self.trees.clear();
+        self.borrowed.clear();
         self.open_trees_max = OPEN_TREES_MAX;
     }
 

@@ -4,21 +4,27 @@
 //! file as it grows. Only then it is staged, and its parts go to the journal, so that it survives a crash like any other
 //! edit.
 //!
+//! Of a value that the key has in the base already, only what differs is written: the rest is reachable from there. When the
+//! store moves, a ref keeps that commit until the value is committed (see `keep`).
+//!
 //! **Invariant:** at most one part and one list per level of a value are held beside that buffer.
 
 use std::{
     io::{self, Read, Seek, SeekFrom},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use prolly_core::{
-    Blob, BlobPart, BlobReader, BlobWriter, Error as TreeError, Hash, HashedMap, Link, MAX_KEY_BYTES,
-    NodeReader, ObjectLink, SortedEdits, Tree, Value, ValueRef, blob, blob_links,
+    Blob, BlobPart, BlobReader, BlobWriter, Error as TreeError, Hash, HashedMap, Link, MAX_KEY_BYTES, Node,
+    NodeReader, NodeWriter, Record, SortedEdits, Tree, Value, ValueRef, blob, blob_links,
 };
 
 use super::{Snapshot, Store, core::Editor, nodes::TreeNodes, state::Present};
 use crate::{
-    Error, Result, TreeKey,
+    CommitId, Error, Result, TreeKey,
     journal::{Journal, Op},
 };
 
@@ -60,8 +66,8 @@ impl Store {
             self.insert(tree, key, &buffer)?;
             return Ok(buffer.len() as u64);
         }
-        let nodes = self.core().read().nodes.for_tree();
-        let mut writer = BlobWriter::new(&*nodes);
+        let target = self.blob_target(tree, key)?;
+        let mut writer = BlobWriter::new(&target);
         writer.push(&buffer)?;
         buffer.resize(READ_BYTES, 0);
         loop {
@@ -73,7 +79,7 @@ impl Store {
             }
         }
         let blob = writer.finish()?;
-        self.insert_blob(tree, key, &blob, &nodes)?;
+        self.insert_blob(tree, key, &blob, &target)?;
         Ok(blob.len)
     }
 
@@ -86,17 +92,40 @@ impl Store {
         ValueReader::open(&self.tree(tree)?, key)
     }
 
-    /// Stages a blob whose objects are in `nodes`.
-    fn insert_blob(&self, tree: &TreeKey, key: &[u8], blob: &Blob, nodes: &Arc<TreeNodes>) -> Result<()> {
-        let mut editor = self.core().edit()?;
-        let mut state = self.core().write();
-        if !nodes.is_beside(&state.nodes) {
-            // Somebody committed meanwhile, or dropped what was staged.
-            let new = state.nodes.for_tree();
-            each_record(&**nodes, blob.hash, &mut |hash, encoded| {
-                Ok(prolly_core::NodeWriter::write_record(&*new, *hash, encoded.to_vec())?)
+    /// Where to put the objects of a new value: not those that the value has in the base.
+    fn blob_target(&self, tree: &TreeKey, key: &[u8]) -> Result<BlobTarget> {
+        let (nodes, base, catalog) = {
+            let state = self.core().read();
+            (state.nodes.for_tree(), state.base, state.catalog.clone())
+        };
+        let mut shared = HashedMap::default();
+        if let Some(version) = catalog.tree(tree)?
+            && let Some(found) = version.find(key)?
+            && let (ValueRef::Blob { .. }, Some(link)) = (found.value(), found.link())
+        {
+            each_link(&**version.reader(), &link, &mut |hash| {
+                shared.insert(*hash, ());
             })?;
         }
+        Ok(BlobTarget { nodes, base, shared, has_shared: AtomicBool::new(false) })
+    }
+
+    /// Stages a blob that was written to `target`.
+    fn insert_blob(&self, tree: &TreeKey, key: &[u8], blob: &Blob, target: &BlobTarget) -> Result<()> {
+        let BlobTarget { nodes, base, shared, has_shared } = target;
+        let mut editor = self.core().edit()?;
+        let mut state = self.core().write();
+        let has_shared = has_shared.load(Ordering::Relaxed);
+        let is_there = nodes.is_beside(&state.nodes) && (state.base == *base || !has_shared);
+        if !is_there {
+            // Somebody committed or moved meanwhile, or dropped what was staged: nothing is sure to stay.
+            let new = state.nodes.for_tree();
+            each_record(&**nodes, blob.hash, &mut |hash, encoded| {
+                Ok(new.write_record(*hash, encoded.to_vec())?)
+            })?;
+        }
+        let nothing = HashedMap::default();
+        let shared = if is_there { shared } else { &nothing };
         let present = state.present(tree)?;
         if blob.len <= present.tree.config().inline_bytes_max() as u64 {
             let value = blob::read(&**nodes, &blob.hash.into(), blob.len)?;
@@ -104,8 +133,39 @@ impl Store {
             return editor.push(tree, &Op::Put { key, value: &value });
         }
         put_blob(present, key, blob)?;
+        if has_shared && is_there {
+            state.borrowed.extend(base);
+        }
         drop(state);
-        editor.push_blob(tree, key, blob, &**nodes)
+        editor.push_blob(tree, key, blob, &**nodes, shared)
+    }
+}
+
+/// Takes the objects of a new value, but for those that the base has.
+struct BlobTarget {
+    nodes: Arc<TreeNodes>,
+    base: Option<CommitId>,
+    /// The objects of the value that the key has in the base.
+    shared: HashedMap<()>,
+    /// Whether some of these were written.
+    has_shared: AtomicBool,
+}
+
+impl NodeWriter for BlobTarget {
+    fn write_node(&self, node: Arc<Node>) -> prolly_core::Result<()> {
+        self.nodes.write_node(node)
+    }
+
+    fn write_record(&self, hash: Hash, encoded: Vec<u8>) -> prolly_core::Result<()> {
+        if self.shared.contains_key(&hash) {
+            self.has_shared.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.nodes.write_record(hash, encoded)
+    }
+
+    fn forget_node(&self, hash: &Hash) -> prolly_core::Result<()> {
+        self.nodes.forget_node(hash)
     }
 }
 
@@ -126,23 +186,33 @@ pub(super) fn put_blob(present: &mut Present, key: &[u8], blob: &Blob) -> Result
 }
 
 impl Editor {
-    fn push_blob(&mut self, tree: &TreeKey, key: &[u8], blob: &Blob, reader: &dyn NodeReader) -> Result<()> {
+    fn push_blob(
+        &mut self,
+        tree: &TreeKey,
+        key: &[u8],
+        blob: &Blob,
+        reader: &dyn NodeReader,
+        shared: &HashedMap<()>,
+    ) -> Result<()> {
         let Some(journal) = self.journal()? else { return Ok(()) };
-        journal_blob(journal, tree, key, blob, reader)?;
+        journal_blob(journal, tree, key, blob, reader, shared)?;
         // Most of it is written out already; a crash shall not lose the rest of a long value for want of its last edit.
         journal.flush()
     }
 }
 
-/// Journals a blob as the value of a key: its objects first.
+/// Journals a blob as the value of a key: its objects first, but for those that the base of the journal has.
 pub(super) fn journal_blob(
     journal: &mut Journal,
     tree: &TreeKey,
     key: &[u8],
     blob: &Blob,
     reader: &dyn NodeReader,
+    shared: &HashedMap<()>,
 ) -> Result<()> {
-    each_record(reader, blob.hash, &mut |_, encoded| journal.push(tree, &Op::Record(encoded)))?;
+    each_unshared_record(reader, blob.hash, shared, &mut |_, encoded| {
+        journal.push(tree, &Op::Record(encoded))
+    })?;
     journal.push(tree, &Op::PutBlob { key, len: blob.len, hash: blob.hash })
 }
 
@@ -152,15 +222,42 @@ fn each_record(
     top: Hash,
     visit: &mut dyn FnMut(&Hash, &[u8]) -> Result<()>,
 ) -> Result<()> {
+    each_unshared_record(reader, top, &HashedMap::default(), visit)
+}
+
+/// Visits the objects of a blob that are not shared, each once. What lies below a shared one is shared.
+fn each_unshared_record(
+    reader: &dyn NodeReader,
+    top: Hash,
+    shared: &HashedMap<()>,
+    visit: &mut dyn FnMut(&Hash, &[u8]) -> Result<()>,
+) -> Result<()> {
     let mut seen: HashedMap<()> = HashedMap::default();
     let mut open = vec![Link::from(top)];
     while let Some(link) = open.pop() {
-        if seen.insert(link.hash, ()).is_none() {
+        if !shared.contains_key(&link.hash) && seen.insert(link.hash, ()).is_none() {
             let encoded = reader.read_record(&link)?;
             visit(&link.hash, &encoded)?;
-            open.extend(blob_links(&encoded)?.rev().map(|object| match object {
-                ObjectLink::Node(link) | ObjectLink::Record(link) => link,
-            }));
+            open.extend(blob_links(&encoded)?.rev().map(|object| *object.link()));
+        }
+    }
+    Ok(())
+}
+
+/// Visits the addresses of the objects of a blob, each once, reading its lists only.
+fn each_link(reader: &dyn NodeReader, top: &Link, visit: &mut dyn FnMut(&Hash)) -> Result<()> {
+    let mut seen: HashedMap<()> = HashedMap::default();
+    let mut open = vec![(*top, true)];
+    while let Some((link, may_be_list)) = open.pop() {
+        if seen.insert(link.hash, ()).is_some() {
+            continue;
+        }
+        visit(&link.hash);
+        if may_be_list {
+            let encoded = reader.read_record(&link)?;
+            let list = Record::decode(&encoded)?;
+            let level = list.payload.first().copied().unwrap_or_default();
+            open.extend(list.links().map(|hash| (Link::from(hash), level > 1)));
         }
     }
     Ok(())
