@@ -94,6 +94,26 @@ fn trees_that_were_left_out_are_not_fetched_rather_than_lost() {
 }
 
 #[test]
+fn a_tree_that_was_left_out_is_fetched_under_another_name() {
+    let (from, store) = source(BackendKind::Memory, Path::new(""));
+    let to = new_graph(BackendKind::Memory, Path::new(""));
+    let [one, _, third] = trees();
+    let copy = TreeKey::map("copy");
+    fetch(&from, &to, &only(&[one.clone(), copy.clone()]));
+    store.copy_tree(&third, "HEAD", &copy).unwrap();
+    store.commit("copied").unwrap();
+    let report = fetch(&from, &to, &FetchOptions::default());
+    assert!(report.objects > 20, "{report:?}");
+    let tip = to.read_ref(MAIN).unwrap().unwrap();
+    let commit = to.read_commit(&tip).unwrap().unwrap();
+    let catalog = prolly_version::Catalog::open(to.objects(), &commit.root).unwrap();
+    let tree = catalog.tree(&copy).unwrap().unwrap();
+    assert_eq!(tree.range::<&[u8]>(..).unwrap().count() as u64, tree.len());
+    to.collect_garbage().unwrap();
+    assert_eq!(fetch(&from, &to, &FetchOptions::default()).objects, 0);
+}
+
+#[test]
 fn a_partial_store_can_be_committed_to_and_pushed_back() {
     let (from, _store) = source(BackendKind::Memory, Path::new(""));
     let to = new_graph(BackendKind::Memory, Path::new(""));
