@@ -188,12 +188,13 @@ impl NamespacedStore {
 
 /// The keys of a namespace, from [`NamespacedStore::keys`]. After an error it ends.
 pub struct Keys {
-    range: Range,
+    /// `None` after an error.
+    range: Option<Range>,
 }
 
 impl Keys {
     pub(crate) fn new(range: Range) -> Self {
-        Self { range }
+        Self { range: Some(range) }
     }
 }
 
@@ -201,13 +202,14 @@ impl Iterator for Keys {
     type Item = Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.range.next_entry() {
-            Ok(entry) => entry.map(|(key, _)| Ok(key.to_vec())),
-            Err(error) => Some(Err(error.into())),
+        let next = self.range.as_mut()?.next_entry().map(|entry| entry.map(|(key, _)| key.to_vec()));
+        if next.is_err() {
+            self.range = None;
         }
+        next.map_err(Into::into).transpose()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.range.size_hint()
+        self.range.as_ref().map_or((0, Some(0)), Range::size_hint)
     }
 }

@@ -346,3 +346,30 @@ fn a_renamed_namespace_is_carried_to_another_branch() {
     commit(&store);
     assert!(store.versions().graph().refs("refs/prolly/").unwrap().is_empty());
 }
+
+#[test]
+fn a_commit_stores_what_changed_however_many_namespaces_there_are() {
+    let store = memory();
+    for number in 0..5000 {
+        store.insert(&format!("tenant-{number:04}"), b"k", &[number as u8]).unwrap();
+    }
+    commit(&store);
+    let objects = || store.versions().collect_garbage().unwrap().objects_before;
+    let mut before = objects();
+    let mut stored = |what: &str| {
+        commit(&store);
+        let new = objects() - before;
+        before += new;
+        // The commit, a path of the catalog of three levels at most (two leaves where one is cut in two), a tree.
+        assert!((1..=7).contains(&new), "{what}: {new} objects");
+    };
+    store.insert("tenant-1234", b"l", b"new").unwrap();
+    stored("a change");
+    store.drop_namespace("tenant-2345").unwrap();
+    stored("a drop");
+    store.copy_namespace("tenant-0001", Some("HEAD~1"), "tenant-2345").unwrap();
+    stored("a copy");
+    store.rename_namespace("tenant-3456", "tenant-3456 renamed").unwrap();
+    stored("a new name");
+    assert_eq!(store.namespace_count().unwrap(), 5001);
+}
