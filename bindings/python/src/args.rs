@@ -135,6 +135,12 @@ impl<T> Given<T> {
         self.either(name, other, other_name)?
             .ok_or_else(|| PyTypeError::new_err(format!("the argument {name} is missing")))
     }
+
+    /// An argument that is required, behind one that may have been given by its other name.
+    #[cfg(feature = "namespaced")]
+    pub(crate) fn needed(self, name: &str) -> PyResult<T> {
+        self.required(name, Self::LeftOut, name)
+    }
 }
 
 impl<'a, 'py, T: FromPyObject<'a, 'py>> FromPyObject<'a, 'py> for Given<T> {

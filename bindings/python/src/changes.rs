@@ -18,6 +18,8 @@ const BYTES_MAX: usize = 256 * 1024;
 
 /// One difference; at least one value is there.
 pub(crate) struct Row {
+    /// Where rows are of several namespaces.
+    pub(crate) namespace: Option<String>,
     pub(crate) key: Vec<u8>,
     pub(crate) old: Option<Vec<u8>>,
     pub(crate) new: Option<Vec<u8>>,
@@ -53,13 +55,19 @@ impl Changes {
     pub(crate) fn of_revisions(changes: prolly_version::Changes) -> Self {
         Self::new(changes.map(|change| {
             let prolly_version::Change { key, old, new } = change?;
-            Ok(Row { key, old, new })
+            Ok(Row { namespace: None, key, old, new })
         }))
     }
 
-    fn new(rows: impl Iterator<Item = Outcome<Row>> + Send + 'static) -> Self {
+    pub(crate) fn new(rows: impl Iterator<Item = Outcome<Row>> + Send + 'static) -> Self {
         let source = Box::new(rows);
         Self(Mutex::new(State { source, rows: Vec::new().into_iter(), rows_max: ROWS_FIRST }))
+    }
+
+    /// All of the differences, for one who is not Python.
+    #[cfg(feature = "namespaced")]
+    pub(crate) fn gather(self) -> Outcome<Vec<Row>> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).source.collect()
     }
 
     /// All of the differences.
@@ -108,7 +116,7 @@ fn next_row(diff: &mut Diff, left: &Tree, right: &Tree) -> prolly_core::Result<O
     };
     let old = read(found.left, &**left.reader())?;
     let new = read(found.right, &**right.reader())?;
-    Ok(Some(Row { key: found.key.to_vec(), old, new }))
+    Ok(Some(Row { namespace: None, key: found.key.to_vec(), old, new }))
 }
 
 #[pymethods]

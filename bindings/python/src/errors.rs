@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use pyo3::{import_exception, prelude::*, types::PyBytes};
 
-use crate::types;
+use crate::{stream, types};
 
 import_exception!(prollytree._errors, ConcurrentUpdateError);
 import_exception!(prollytree._errors, CorruptionError);
 import_exception!(prollytree._errors, IncompatibleStoreError);
 import_exception!(prollytree._errors, KeyNotFoundError);
 import_exception!(prollytree._errors, MergeError);
+import_exception!(prollytree._errors, NamespaceError);
+import_exception!(prollytree._errors, NotFetchedError);
 import_exception!(prollytree._errors, ProllyTreeError);
 import_exception!(prollytree._errors, ProofError);
 import_exception!(prollytree._errors, RefError);
@@ -18,6 +20,7 @@ import_exception!(prollytree._errors, RefNotFoundError);
 import_exception!(prollytree._errors, SqlError);
 import_exception!(prollytree._errors, StagedChangesError);
 import_exception!(prollytree._errors, StorageError);
+import_exception!(prollytree._errors, SyncError);
 
 /// Re-exports the exceptions from the module.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -29,6 +32,8 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
         "IncompatibleStoreError",
         "KeyNotFoundError",
         "MergeError",
+        "NamespaceError",
+        "NotFetchedError",
         "ProllyTreeError",
         "ProofError",
         "RefError",
@@ -36,6 +41,7 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
         "SqlError",
         "StagedChangesError",
         "StorageError",
+        "SyncError",
     ] {
         module.add(name, errors.getattr(name)?)?;
     }
@@ -54,6 +60,13 @@ pub(crate) enum Failure {
     Store(prolly_store::Error),
     /// The version layer's.
     Version(prolly_version::Error),
+    /// The namespace layer's.
+    #[cfg(feature = "namespaced")]
+    Namespaces(prolly_ns::Error),
+    /// A store in memory was to be opened.
+    OnlyMade,
+    /// The current branch is meant, and there is none.
+    Detached,
     /// A handle was used after it was closed; what it is called.
     Closed(&'static str),
     /// A merge of this branch failed.
@@ -80,6 +93,16 @@ impl From<prolly_version::Error> for Failure {
     }
 }
 
+#[cfg(feature = "namespaced")]
+impl From<prolly_ns::Error> for Failure {
+    fn from(error: prolly_ns::Error) -> Self {
+        match error {
+            prolly_ns::Error::Version(error) => Self::Version(error),
+            error => Self::Namespaces(error),
+        }
+    }
+}
+
 impl From<Failure> for PyErr {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -87,6 +110,14 @@ impl From<Failure> for PyErr {
             Failure::Store(prolly_store::Error::Tree(error)) => of_tree(error),
             Failure::Store(error) => class_of_store(&error).error(error.to_string()),
             Failure::Version(error) => of_version(error),
+            #[cfg(feature = "namespaced")]
+            Failure::Namespaces(error) => NamespaceError::new_err(error.to_string()),
+            Failure::OnlyMade => {
+                StorageError::new_err("a store in memory can only be made, there is none to open")
+            }
+            Failure::Detached => {
+                RefError::new_err("there is no current branch, a commit is checked out: name a branch")
+            }
             Failure::Merge { branch, error } => of_merge(&branch, *error),
             Failure::Closed(what) => StorageError::new_err(format!("the {what} is closed")),
             Failure::OtherContents { path, name } => IncompatibleStoreError::new_err(format!(
@@ -105,10 +136,13 @@ enum Class {
     Corruption,
     Incompatible,
     Merge,
+    Namespace,
+    NotFetched,
     Proof,
     Ref,
     RefNotFound,
     Storage,
+    Sync,
 }
 
 impl Class {
@@ -119,10 +153,13 @@ impl Class {
             Self::Corruption => CorruptionError::new_err(message),
             Self::Incompatible => IncompatibleStoreError::new_err(message),
             Self::Merge => MergeError::new_err(message),
+            Self::Namespace => NamespaceError::new_err(message),
+            Self::NotFetched => NotFetchedError::new_err(message),
             Self::Proof => ProofError::new_err(message),
             Self::Ref => RefError::new_err(message),
             Self::RefNotFound => RefNotFoundError::new_err(message),
             Self::Storage => StorageError::new_err(message),
+            Self::Sync => SyncError::new_err(message),
         }
     }
 }
@@ -132,6 +169,7 @@ fn class_of_tree(error: &prolly_core::Error) -> Class {
     match error {
         Error::Missing { .. } | Error::Corrupt { .. } | Error::Malformed { .. } => Class::Corruption,
         Error::NewerFormat { .. } => Class::Incompatible,
+        Error::NotFetched { .. } => Class::NotFetched,
         Error::InvalidProof { .. } => Class::Proof,
         // The store below may have been of another layer, and have known more.
         Error::Store(source) => {
@@ -193,6 +231,12 @@ fn class_of_version(error: &prolly_version::Error) -> Class {
         | Error::MergeConflicts { .. }
         | Error::NoMergeDriver { .. }
         | Error::CannotMerge { .. } => Class::Merge,
+        Error::NotFetched { .. } => Class::NotFetched,
+        Error::UnknownTree { .. } | Error::TreeExists { .. } => Class::Namespace,
+        Error::NonFastForward { .. }
+        | Error::CheckedOut { .. }
+        | Error::CannotSync { .. }
+        | Error::Interrupted => Class::Sync,
         _ => Class::Base,
     }
 }
@@ -216,6 +260,7 @@ pub(crate) fn of_version(error: prolly_version::Error) -> PyErr {
             StagedChangesError::new_err((message, keys))
         }
         Error::MergeConflicts { conflicts } => with_conflicts(message, &conflicts),
+        Error::ValueSource { key, source } => stream::of_source(key, source),
         error => class_of_version(&error).error(message),
     }
 }

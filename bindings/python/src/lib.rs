@@ -7,15 +7,22 @@ mod args;
 mod batch;
 mod changes;
 mod config;
+mod editing;
 mod errors;
+mod handle;
 mod log;
+#[cfg(feature = "namespaced")]
+mod namespaces;
 mod place;
 mod proof;
+mod reading;
 mod scan;
 mod snapshot;
 mod store;
+mod stream;
 mod tree;
 mod types;
+mod versions;
 
 use pyo3::prelude::*;
 
@@ -24,19 +31,25 @@ use pyo3::prelude::*;
 mod prollytree {
     use pyo3::{prelude::*, types::PyList};
 
+    #[cfg(feature = "namespaced")]
+    #[pymodule_export]
+    use crate::namespaces::{
+        Namespace, NamespacedKvStore, NamespacedSnapshot, namespace_proof_root, namespace_proof_verify,
+    };
     #[pymodule_export]
     use crate::{
         config::TreeConfig,
         proof::{proof_num_nodes, proof_root_hash, proof_verify, proof_verify_many, proof_verify_range},
         snapshot::Snapshot,
         store::VersionedKvStore,
+        stream::PyValueReader,
         tree::ProllyTree,
     };
 
     /// What this wheel lacks is absent from it: each flag says whether a family of classes is there.
     const FLAGS: [(&str, bool); 5] = [
         ("git_available", false),
-        ("namespaced_available", false),
+        ("namespaced_available", cfg!(feature = "namespaced")),
         ("proximity_available", false),
         ("proximity_text_available", false),
         ("sql_available", false),
@@ -51,7 +64,7 @@ mod prollytree {
         }
         crate::errors::add_to(module)?;
         crate::types::add_to(module)?;
-        crate::store::flush_at_exit(py)?;
+        crate::versions::flush_at_exit(py)?;
         let mut public = Vec::new();
         for name in module.index()? {
             let name: String = name.extract()?;

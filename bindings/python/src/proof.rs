@@ -1,6 +1,6 @@
 //! Proofs: made from a tree, described and checked from their bytes.
 
-use prolly_core::{Error, Hash, Proof, Tree, Verified};
+use prolly_core::{Error, Hash, Proof, ProvenValue, Tree, Verified};
 use pyo3::{prelude::*, types::PyBytes};
 
 use crate::{
@@ -36,14 +36,33 @@ pub(crate) fn holds(
     key: &[u8],
     claim: &Claim<'_>,
 ) -> PyResult<bool> {
-    check(py, proof, root, |verified| {
-        let proven = verified.get(key)?;
-        Ok(match claim {
-            Claim::Present => proven.is_some(),
-            Claim::Absent => proven.is_none(),
-            Claim::Value(value) => proven.is_some_and(|proven| proven.is(value)),
-        })
-    })
+    check(py, proof, root, |verified| Ok(claim.is_of(verified.get(key)?)))
+}
+
+impl Claim<'_> {
+    /// Whether it is true of what a key is proven to hold.
+    pub(crate) fn is_of(&self, proven: Option<&ProvenValue>) -> bool {
+        match self {
+            Self::Present => proven.is_some(),
+            Self::Absent => proven.is_none(),
+            Self::Value(value) => proven.is_some_and(|proven| proven.is(value)),
+        }
+    }
+}
+
+/// Claims about several keys, from a mapping.
+pub(crate) fn claims(expected: &Bound<'_, PyAny>) -> PyResult<Vec<(Vec<u8>, Claim<'static>)>> {
+    let mut claims = Vec::new();
+    for item in expected.call_method0("items")?.try_iter()? {
+        let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item?.extract()?;
+        let claim = match value.extract::<Claim<'_>>()? {
+            Claim::Present => Claim::Present,
+            Claim::Absent => Claim::Absent,
+            Claim::Value(value) => Claim::Value(Bytes::Copied(value.to_vec())),
+        };
+        claims.push((key.extract::<Bytes<'_>>()?.to_vec(), claim));
+    }
+    Ok(claims)
 }
 
 /// Decodes a proof and asks a question of what it proves; one that proves nothing answers with `false`.
@@ -66,7 +85,7 @@ fn decode(bytes: &[u8]) -> PyResult<Proof> {
     Proof::from_bytes(bytes).map_err(|error| ProofError::new_err(error.to_string()))
 }
 
-fn root_of(bytes: &[u8]) -> PyResult<Hash> {
+pub(crate) fn root_of(bytes: &[u8]) -> PyResult<Hash> {
     Hash::from_slice(bytes).ok_or_else(|| {
         ProllyTreeError::new_err(format!("a root hash has 32 bytes, this one has {}", bytes.len()))
     })
@@ -109,23 +128,9 @@ pub(crate) fn proof_verify_many(
     root_hash: Bytes<'_>,
     expected: &Bound<'_, PyAny>,
 ) -> PyResult<bool> {
-    let mut claims = Vec::new();
-    for item in expected.call_method0("items")?.try_iter()? {
-        let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item?.extract()?;
-        let value = if value.is_none() { None } else { Some(value.extract::<Bytes<'_>>()?.to_vec()) };
-        claims.push((key.extract::<Bytes<'_>>()?.to_vec(), value));
-    }
+    let claims = claims(expected)?;
     check(py, &proof, &root_of(&root_hash)?, |verified| {
-        for (key, value) in &claims {
-            let shown = match (verified.get(key)?, value) {
-                (Some(proven), Some(value)) => proven.is(value),
-                (proven, value) => proven.is_none() && value.is_none(),
-            };
-            if !shown {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        claims.iter().try_fold(true, |all, (key, claim)| Ok(all && claim.is_of(verified.get(key)?)))
     })
 }
 

@@ -10,14 +10,14 @@ use pyo3::{
 };
 
 use crate::{
-    args::{Bytes, Claim, Path},
+    args::{Bytes, Path},
     batch::{Keys, Pairs},
     changes::{self, Changes},
     config::TreeConfig,
+    editing::Editing,
     errors::{self, Failure, Outcome, ProllyTreeError},
     place::Place,
-    proof,
-    scan::{Kind, Scan, scan},
+    reading::Reading,
     types,
 };
 
@@ -67,15 +67,66 @@ impl ProllyTree {
         });
         Ok(done?)
     }
+}
 
+impl Reading for ProllyTree {
     /// The tree with every edit in it.
-    fn tree(&self, py: Python<'_>) -> PyResult<Tree> {
+    fn read_tree(&self, py: Python<'_>) -> PyResult<Tree> {
         self.write(py, |tree| Ok(tree.tree()?.clone()))
     }
 
-    fn value<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let value = self.read(py, |tree| Ok(tree.get(key)?))?;
-        Ok(value.map(|value| PyBytes::new(py, &value)))
+    fn read_value(&self, py: Python<'_>, key: &[u8]) -> PyResult<Option<Vec<u8>>> {
+        self.read(py, |tree| Ok(tree.get(key)?))
+    }
+
+    fn read_values(&self, py: Python<'_>, keys: &Keys) -> PyResult<Vec<Option<Vec<u8>>>> {
+        self.read(py, |tree| Ok(keys.iter().map(|key| tree.get(key)).collect::<Result<_, _>>()?))
+    }
+
+    fn read_contains(&self, py: Python<'_>, key: &[u8]) -> PyResult<bool> {
+        self.read(py, |tree| Ok(tree.contains(key)?))
+    }
+
+    fn read_len(&self, py: Python<'_>) -> PyResult<u64> {
+        self.write(py, |tree| Ok(tree.len()?))
+    }
+}
+
+impl Editing for ProllyTree {
+    fn edit_insert(&self, py: Python<'_>, key: &[u8], value: &[u8]) -> PyResult<()> {
+        self.write(py, |tree| Ok(tree.insert(key, value)?))
+    }
+
+    fn edit_insert_batch(&self, py: Python<'_>, pairs: Pairs) -> PyResult<()> {
+        self.write(py, |tree| {
+            if pairs.len() >= SORTED_BATCH_MIN {
+                return Ok(tree.apply(&mut pairs.into_edits())?);
+            }
+            pairs.iter().try_for_each(|(key, value)| Ok(tree.insert(key, value)?))
+        })
+    }
+
+    fn edit_delete(&self, py: Python<'_>, key: &[u8]) -> PyResult<bool> {
+        self.write(py, |tree| Ok(tree.delete(key)?))
+    }
+
+    fn edit_delete_batch(&self, py: Python<'_>, keys: &Keys) -> PyResult<u64> {
+        self.write(py, |tree| {
+            let mut present = keys.sorted();
+            let mut failure = None;
+            present.retain(|key| match tree.contains(key) {
+                Ok(present) => present,
+                Err(error) => {
+                    failure = Some(error);
+                    false
+                }
+            });
+            if let Some(error) = failure {
+                return Err(error.into());
+            }
+            present.iter().try_for_each(|key| tree.remove(key))?;
+            Ok(present.len() as u64)
+        })
     }
 }
 
@@ -118,84 +169,19 @@ impl ProllyTree {
         py.detach(|| self.state.read().unwrap_or_else(PoisonError::into_inner).is_none())
     }
 
-    /// Creates or overwrites one entry.
-    fn insert(&self, py: Python<'_>, key: Bytes<'_>, value: Bytes<'_>) -> PyResult<()> {
-        self.write(py, |tree| Ok(tree.insert(&key, &value)?))
-    }
-
     /// Overwrites an entry. Raises KeyNotFoundError (a KeyError) when there is none.
     fn update(&self, py: Python<'_>, key: Bytes<'_>, value: Bytes<'_>) -> PyResult<()> {
         self.write(py, |tree| Ok(tree.update(&key, &value)?))
     }
 
-    /// Removes an entry; True if there was one.
-    fn delete(&self, py: Python<'_>, key: Bytes<'_>) -> PyResult<bool> {
-        self.write(py, |tree| Ok(tree.delete(&key)?))
-    }
-
     /// The value of `key`, or None.
     fn find<'py>(&self, py: Python<'py>, key: Bytes<'_>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        self.value(py, &key)
-    }
-
-    /// The value of `key`, or `default`.
-    #[pyo3(signature = (key, default=None))]
-    fn get<'py>(
-        &self,
-        py: Python<'py>,
-        key: Bytes<'_>,
-        default: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Ok(self.value(py, &key)?.map(Bound::into_any).or(default))
-    }
-
-    /// The values of several keys, in the order asked, None where there is none.
-    fn get_many<'py>(
-        &self,
-        py: Python<'py>,
-        keys: &Bound<'py, PyAny>,
-    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
-        let keys = Keys::gather(keys)?;
-        let values =
-            self.read(py, |tree| Ok(keys.iter().map(|key| tree.get(key)).collect::<Result<Vec<_>, _>>()?))?;
-        Ok(values.into_iter().map(|value| value.map(|value| PyBytes::new(py, &value))).collect())
-    }
-
-    /// Inserts pairs from any iterable or mapping; of equal keys the last wins. All or nothing.
-    fn insert_batch(&self, py: Python<'_>, items: &Bound<'_, PyAny>) -> PyResult<()> {
-        let pairs = Pairs::gather(items)?;
-        self.write(py, |tree| {
-            if pairs.len() >= SORTED_BATCH_MIN {
-                return Ok(tree.apply(&mut pairs.into_edits())?);
-            }
-            pairs.iter().try_for_each(|(key, value)| Ok(tree.insert(key, value)?))
-        })
-    }
-
-    /// Removes several entries, all or nothing; the number of those that existed.
-    fn delete_batch(&self, py: Python<'_>, keys: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let keys = Keys::gather(keys)?;
-        self.write(py, |tree| {
-            let mut present = keys.sorted();
-            let mut failure = None;
-            present.retain(|key| match tree.contains(key) {
-                Ok(present) => present,
-                Err(error) => {
-                    failure = Some(error);
-                    false
-                }
-            });
-            if let Some(error) = failure {
-                return Err(error.into());
-            }
-            present.iter().try_for_each(|key| tree.remove(key))?;
-            Ok(present.len())
-        })
+        Ok(self.read_value(py, &key)?.map(|value| PyBytes::new(py, &value)))
     }
 
     /// The number of entries.
     fn size(&self, py: Python<'_>) -> PyResult<u64> {
-        self.write(py, |tree| Ok(tree.len()?))
+        self.read_len(py)
     }
 
     /// Levels of nodes; 1 for the empty tree and for one leaf.
@@ -203,20 +189,9 @@ impl ProllyTree {
         self.write(py, |tree| Ok(tree.tree()?.height()))
     }
 
-    /// The 32-byte fingerprint of the contents and the config.
-    fn root_hash<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let hash = self.write(py, |tree| Ok(tree.root_hash()?))?;
-        Ok(PyBytes::new(py, hash.as_bytes()))
-    }
-
-    /// The same as `root_hash`.
-    fn get_root_hash<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.root_hash(py)
-    }
-
     /// Counts of nodes and entries. Reads every node.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let tree = self.tree(py)?;
+        let tree = self.read_tree(py)?;
         let stats = py.detach(|| tree.stats()).map_err(errors::of_tree)?;
         let counts = PyDict::new(py);
         counts.set_item("num_nodes", stats.nodes())?;
@@ -225,38 +200,6 @@ impl ProllyTree {
         counts.set_item("avg_node_size", stats.entries / stats.leaves.max(1))?;
         counts.set_item("total_key_value_pairs", stats.entries)?;
         Ok(counts)
-    }
-
-    /// The keys (that start with `prefix`), in order; lazy.
-    #[pyo3(signature = (prefix=None, *, reverse=false))]
-    fn keys(&self, py: Python<'_>, prefix: Option<Bytes<'_>>, reverse: bool) -> PyResult<Scan> {
-        scan(py, &self.tree(py)?, Kind::Keys, prefix, reverse)
-    }
-
-    /// The values, in the order of their keys; lazy.
-    #[pyo3(signature = (prefix=None, *, reverse=false))]
-    fn values(&self, py: Python<'_>, prefix: Option<Bytes<'_>>, reverse: bool) -> PyResult<Scan> {
-        scan(py, &self.tree(py)?, Kind::Values, prefix, reverse)
-    }
-
-    /// The `(key, value)` pairs (whose key starts with `prefix`), in key order; lazy.
-    #[pyo3(signature = (prefix=None, *, reverse=false))]
-    fn items(&self, py: Python<'_>, prefix: Option<Bytes<'_>>, reverse: bool) -> PyResult<Scan> {
-        scan(py, &self.tree(py)?, Kind::Items, prefix, reverse)
-    }
-
-    /// The pairs with `start <= key < end`, None being open; lazy. Backwards from the end with `reverse`.
-    #[pyo3(signature = (start=None, end=None, *, reverse=false))]
-    fn range(
-        &self,
-        py: Python<'_>,
-        start: Option<Bytes<'_>>,
-        end: Option<Bytes<'_>>,
-        reverse: bool,
-    ) -> PyResult<Scan> {
-        let tree = self.tree(py)?;
-        py.detach(|| Scan::of_range(&tree, start.as_deref(), end.as_deref(), reverse))
-            .map_err(errors::of_tree)
     }
 
     /// The number of keys smaller than `key`. O(log n).
@@ -278,57 +221,9 @@ impl ProllyTree {
         Ok((PyBytes::new(py, &key), PyBytes::new(py, &value)))
     }
 
-    /// Proves that `key` has its value, or that it is absent.
-    fn generate_proof<'py>(&self, py: Python<'py>, key: Bytes<'_>) -> PyResult<Bound<'py, PyAny>> {
-        proof::for_keys(py, &self.tree(py)?, &Keys::one(&key))
-    }
-
-    /// Proves the values, or the absence, of several keys together.
-    fn generate_multi_proof<'py>(
-        &self,
-        py: Python<'py>,
-        keys: &Bound<'_, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let keys = Keys::gather(keys)?;
-        proof::for_keys(py, &self.tree(py)?, &keys)
-    }
-
-    /// Proves what `range(start, end)` gives, and that nothing is left out.
-    #[pyo3(signature = (start=None, end=None))]
-    fn generate_range_proof<'py>(
-        &self,
-        py: Python<'py>,
-        start: Option<Bytes<'_>>,
-        end: Option<Bytes<'_>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        proof::for_range(py, &self.tree(py)?, start, end)
-    }
-
-    /// Checks a proof against this tree's root hash.
-    ///
-    /// With a `value`: is it what `key` holds? With None: is `key` absent? Left out: is `key` present?
-    /// Raises ProofError when `proof` is no proof at all.
-    #[pyo3(signature = (proof, key, value=Claim::Present))]
-    fn verify(&self, py: Python<'_>, proof: Bytes<'_>, key: Bytes<'_>, value: Claim<'_>) -> PyResult<bool> {
-        let root = self.write(py, |tree| Ok(tree.root_hash()?))?;
-        proof::holds(py, &proof, &root, &key, &value)
-    }
-
-    /// The same as `verify`.
-    #[pyo3(signature = (proof_bytes, key, expected_value=Claim::Present))]
-    fn verify_proof(
-        &self,
-        py: Python<'_>,
-        proof_bytes: Bytes<'_>,
-        key: Bytes<'_>,
-        expected_value: Claim<'_>,
-    ) -> PyResult<bool> {
-        self.verify(py, proof_bytes, key, expected_value)
-    }
-
     /// What changes from this tree to `other`; modified keys give `(old, new)`.
     fn diff<'py>(&self, py: Python<'py>, other: &Self) -> PyResult<Bound<'py, PyDict>> {
-        let (left, right) = (self.tree(py)?, other.tree(py)?);
+        let (left, right) = (self.read_tree(py)?, other.read_tree(py)?);
         let rows = py.detach(|| changes::all(&left, &right)).map_err(errors::of_tree)?;
         changes::as_dict(py, &rows)
     }
@@ -342,13 +237,13 @@ impl ProllyTree {
         start: Option<Bytes<'_>>,
         end: Option<Bytes<'_>>,
     ) -> PyResult<Changes> {
-        let (left, right) = (self.tree(py)?, other.tree(py)?);
+        let (left, right) = (self.read_tree(py)?, other.read_tree(py)?);
         Changes::between(left, right, start.as_deref(), end.as_deref()).map_err(errors::of_tree)
     }
 
     /// The nodes as text, one `[L<level>:[[...]]]` group each, keys as lists of numbers. For debugging.
     fn traverse(&self, py: Python<'_>) -> PyResult<String> {
-        let tree = self.tree(py)?;
+        let tree = self.read_tree(py)?;
         let mut text = String::new();
         py.detach(|| {
             tree.visit_nodes(&mut |node| {
@@ -407,30 +302,6 @@ impl ProllyTree {
         _tb: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         self.close(py)
-    }
-
-    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        self.write(py, |tree| Ok(tree.len()? as usize))
-    }
-
-    fn __iter__(&self, py: Python<'_>) -> PyResult<Scan> {
-        self.keys(py, None, false)
-    }
-
-    fn __contains__(&self, py: Python<'_>, key: Bytes<'_>) -> PyResult<bool> {
-        self.read(py, |tree| Ok(tree.contains(&key)?))
-    }
-
-    fn __getitem__<'py>(&self, py: Python<'py>, key: Bytes<'_>) -> PyResult<Bound<'py, PyBytes>> {
-        self.value(py, &key)?.ok_or_else(|| errors::key_not_found(&key))
-    }
-
-    fn __setitem__(&self, py: Python<'_>, key: Bytes<'_>, value: Bytes<'_>) -> PyResult<()> {
-        self.insert(py, key, value)
-    }
-
-    fn __delitem__(&self, py: Python<'_>, key: Bytes<'_>) -> PyResult<()> {
-        if self.write(py, |tree| Ok(tree.delete(&key)?))? { Ok(()) } else { Err(errors::key_not_found(&key)) }
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

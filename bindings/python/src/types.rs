@@ -1,7 +1,8 @@
 //! The package's types that are plain Python, and how they are made from Rust.
 
-use prolly_version::{BackendKind, Commit, MergeConflict, Signature};
+use prolly_version::{BackendKind, Commit, MergeConflict, Resolution, Signature, TreeKey, TreeKind};
 use pyo3::{
+    call::PyCallArgs,
     exceptions::PyTypeError,
     intern,
     prelude::*,
@@ -11,12 +12,25 @@ use pyo3::{
 
 use crate::changes::Row;
 
+/// The types that every wheel has, and where they are.
+const TYPES: [(&str, &str); 7] = [
+    ("ConflictResolution", "prollytree._types"),
+    ("DiffOperation", "prollytree._types"),
+    ("KvDiff", "prollytree._types"),
+    ("MergeConflict", "prollytree._types"),
+    ("Proof", "prollytree._types"),
+    ("StorageBackend", "prollytree._types"),
+    ("ValueStream", "prollytree._stream"),
+];
+
 /// Re-exports the types from the module.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let types = module.py().import("prollytree._types")?;
-    for name in ["ConflictResolution", "DiffOperation", "KvDiff", "MergeConflict", "Proof", "StorageBackend"]
-    {
-        module.add(name, types.getattr(name)?)?;
+    for (name, home) in TYPES {
+        module.add(name, module.py().import(home)?.getattr(name)?)?;
+    }
+    #[cfg(feature = "namespaced")]
+    for name in ["NamespaceDiff", "NamespaceProof"] {
+        module.add(name, module.py().import("prollytree._namespaces")?.getattr(name)?)?;
     }
     Ok(())
 }
@@ -32,7 +46,7 @@ pub(crate) fn bytes<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyBytes> {
     PyBytes::new(py, bytes)
 }
 
-/// A `KvDiff` row.
+/// A `KvDiff` row, or a `NamespaceDiff` row where a namespace is said.
 pub(crate) fn kv_diff<'py>(py: Python<'py>, row: &Row) -> PyResult<Bound<'py, PyAny>> {
     static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let op = match (&row.old, &row.new) {
@@ -41,16 +55,34 @@ pub(crate) fn kv_diff<'py>(py: Python<'py>, row: &Row) -> PyResult<Bound<'py, Py
         (Some(_), Some(_)) => intern!(py, "modified"),
     };
     let value = |value: &Option<Vec<u8>>| value.as_deref().map(|value| bytes(py, value));
-    let fields = (bytes(py, &row.key), op, value(&row.old), value(&row.new));
-    TYPE.import(py, "prollytree._types", "KvDiff")?.call1(fields)
+    let (old, new) = (value(&row.old), value(&row.new));
+    match &row.namespace {
+        None => TYPE.import(py, "prollytree._types", "KvDiff")?.call1((bytes(py, &row.key), op, old, new)),
+        Some(namespace) => namespace_diff(py, (namespace, bytes(py, &row.key), op, old, new)),
+    }
+}
+
+/// A `NamespaceDiff` row.
+fn namespace_diff<'py>(py: Python<'py>, fields: impl PyCallArgs<'py>) -> PyResult<Bound<'py, PyAny>> {
+    static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    TYPE.import(py, "prollytree._namespaces", "NamespaceDiff")?.call1(fields)
+}
+
+/// The namespace that a tree is; for one of another kind, what it is called.
+fn namespace_of(tree: &TreeKey) -> String {
+    match std::str::from_utf8(tree.name()) {
+        Ok(name) if tree.kind() == TreeKind::MAP => name.to_owned(),
+        _ => tree.to_string(),
+    }
 }
 
 /// A `MergeConflict`.
 pub(crate) fn merge_conflict<'py>(py: Python<'py>, conflict: &MergeConflict) -> PyResult<Bound<'py, PyAny>> {
     static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let value = |value: &Option<Vec<u8>>| value.as_deref().map(|value| bytes(py, value));
-    let key = bytes(py, conflict.key.as_deref().unwrap_or_default());
-    let fields = (key, value(&conflict.base), value(&conflict.source), value(&conflict.destination));
+    let (source, destination) = (value(&conflict.source), value(&conflict.destination));
+    let namespace = namespace_of(&conflict.tree);
+    let fields = (value(&conflict.key), value(&conflict.base), source, destination, namespace);
     TYPE.import(py, "prollytree._types", "MergeConflict")?.call1(fields)
 }
 
@@ -65,6 +97,15 @@ pub(crate) fn log_entry<'py>(py: Python<'py>, commit: &Commit) -> PyResult<Bound
     entry.set_item(intern!(py, "message"), &commit.message)?;
     entry.set_item(intern!(py, "timestamp"), commit.committer.seconds)?;
     entry.set_item(intern!(py, "parents"), parents)?;
+    Ok(entry)
+}
+
+/// A commit as the `log` of version 0.4.1's namespaced store gave it: all text.
+#[cfg(feature = "namespaced")]
+pub(crate) fn text_log_entry<'py>(py: Python<'py>, commit: &Commit) -> PyResult<Bound<'py, PyDict>> {
+    let entry = log_entry(py, commit)?;
+    entry.set_item(intern!(py, "timestamp"), commit.committer.seconds.to_string())?;
+    entry.del_item(intern!(py, "parents"))?;
     Ok(entry)
 }
 
@@ -125,35 +166,51 @@ pub(crate) fn storage_backend(py: Python<'_>, kind: BackendKind) -> PyResult<Bou
     backend_type(py)?.getattr(found.expect("the table has every kind").0)
 }
 
-/// What a merge does with conflicts.
-pub(crate) enum Resolver {
-    By(Rule),
-    /// Asks a function.
-    Ask(Py<PyAny>),
+/// A side of a merge.
+#[derive(Clone, Copy)]
+pub(crate) enum Side {
+    /// The current branch's.
+    Destination,
+    /// That of the branch that is merged in.
+    Source,
 }
 
-#[derive(Clone, Copy)]
-pub(crate) enum Rule {
+impl Side {
+    /// The side that a member of `ConflictResolution` takes; `None` for anything else.
+    pub(crate) fn of(object: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        let kind = TYPE.import(object.py(), "prollytree._types", "ConflictResolution")?;
+        let Some(name) = member(object.as_borrowed(), kind)? else { return Ok(None) };
+        Ok(Some(if name.to_cow()? == "TakeSource" { Self::Source } else { Self::Destination }))
+    }
+
+    pub(crate) fn resolution(self) -> Resolution {
+        match self {
+            Self::Destination => Resolution::Destination,
+            Self::Source => Resolution::Source,
+        }
+    }
+}
+
+/// What a merge does with conflicts.
+pub(crate) enum Resolver {
     /// With conflicts it is refused.
     Refuse,
-    /// Keeps the current branch's value.
-    Destination,
-    /// Takes the value of the branch that is merged in.
-    Source,
+    /// Takes a side.
+    Take(Side),
+    /// Asks a function.
+    Ask(Py<PyAny>),
 }
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Resolver {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        let py = object.py();
         if object.is_none() {
-            return Ok(Self::By(Rule::Refuse));
+            return Ok(Self::Refuse);
         }
-        if let Some(name) = member(object, TYPE.import(py, "prollytree._types", "ConflictResolution")?)? {
-            let is_source = name.to_cow()? == "TakeSource";
-            return Ok(Self::By(if is_source { Rule::Source } else { Rule::Destination }));
+        if let Some(side) = Side::of(&object)? {
+            return Ok(Self::Take(side));
         }
         if object.is_callable() {
             return Ok(Self::Ask(object.to_owned().unbind()));
@@ -162,5 +219,51 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Resolver {
             "a resolver is a ConflictResolution, a function or None, not {}",
             object.repr()?
         )))
+    }
+}
+
+/// What a merge does with the conflicts of each namespace.
+pub(crate) struct Resolvers {
+    pub(crate) by_namespace: Vec<(String, Resolver)>,
+    /// For all other namespaces.
+    pub(crate) others: Resolver,
+}
+
+impl Default for Resolvers {
+    fn default() -> Self {
+        Self { by_namespace: Vec::new(), others: Resolver::Take(Side::Destination) }
+    }
+}
+
+impl Resolvers {
+    pub(crate) fn of(&self, tree: &TreeKey) -> &Resolver {
+        let is_it = |name: &str| *tree == TreeKey::map(name);
+        let own = self.by_namespace.iter().find(|(name, _)| is_it(name));
+        own.map_or(&self.others, |(_, resolver)| resolver)
+    }
+
+    /// Whether functions are among them.
+    pub(crate) fn ask_any(&self) -> bool {
+        let mut all = self.by_namespace.iter().map(|(_, resolver)| resolver).chain([&self.others]);
+        all.any(|resolver| matches!(resolver, Resolver::Ask(_)))
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Resolvers {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let Ok(dict) = object.cast::<PyDict>() else {
+            return Ok(Self { by_namespace: Vec::new(), others: object.extract()? });
+        };
+        let mut this = Self { by_namespace: Vec::new(), others: Resolver::Refuse };
+        for (name, resolver) in dict.iter() {
+            if name.is_none() {
+                this.others = resolver.extract()?;
+            } else {
+                this.by_namespace.push((name.extract()?, resolver.extract()?));
+            }
+        }
+        Ok(this)
     }
 }

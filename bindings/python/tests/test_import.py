@@ -16,12 +16,17 @@ PRESENT = [
     "KvDiff",
     "MergeConflict",
     "MergeError",
+    "NamespaceError",
+    "NamespacedKvStore",
+    "NotFetchedError",
     "ProllyTree",
     "ProllyTreeError",
     "SqlError",
     "StorageBackend",
     "StorageError",
+    "SyncError",
     "TreeConfig",
+    "ValueStream",
     "VersionedKvStore",
 ]
 
@@ -49,7 +54,7 @@ def test_all_names_exist_and_name_the_package_as_their_home() -> None:
 FLAGS = {
     "sql_available": ["ProllySQLStore"],
     "git_available": ["WorktreeManager", "WorktreeVersionedKvStore"],
-    "namespaced_available": ["NamespacedKvStore"],
+    "namespaced_available": ["NamespacedKvStore", "Namespace", "NamespacedSnapshot", "NamespaceProof", "NamespaceDiff"],
     "proximity_available": ["HashEmbedder", "CallableEmbedder"],
     "proximity_text_available": ["MiniLmEmbedder"],
 }
@@ -66,6 +71,10 @@ def test_flags_say_what_is_present() -> None:
             assert (name in p.__all__) is value, name
 
 
+def test_namespaces_are_in_the_wheel() -> None:
+    assert p.namespaced_available is True
+
+
 def test_types_are_marked_and_stubs_are_shipped() -> None:
     files = {entry.name for entry in resources.files(p).iterdir()}
     assert {"py.typed", "prollytree.pyi", "__init__.pyi"} <= files
@@ -78,7 +87,9 @@ def test_importing_prints_nothing_and_needs_nothing() -> None:
 
 
 def test_methods_have_docstrings() -> None:
-    for cls in (p.ProllyTree, p.VersionedKvStore, p.Snapshot):
+    classes = [p.ProllyTree, p.VersionedKvStore, p.Snapshot]
+    classes += [p.NamespacedKvStore, p.Namespace, p.NamespacedSnapshot, p.NamespaceProof]
+    for cls in classes:
         for name in dir(cls):
             if not name.startswith("_"):
                 assert getattr(cls, name).__doc__, f"{cls.__name__}.{name}"

@@ -179,7 +179,7 @@ def test_what_a_function_raises_passes_through(store: VersionedKvStore) -> None:
     assert error.args[0] in CONFLICTS
 
 
-@pytest.mark.parametrize("answer", ["text", 5, [b"x"], ConflictResolution.TakeSource])
+@pytest.mark.parametrize("answer", ["text", 5, [b"x"], p.StorageBackend.Git])
 def test_a_function_that_returns_something_else(store: VersionedKvStore, answer: object) -> None:
     diverge(store, CONFLICTS)
     error = in_place(lambda: store.merge("side", lambda conflict: answer), store, TypeError)

@@ -65,6 +65,21 @@ class MergeError(ProllyTreeError):
         self.conflicts = list(conflicts)
 
 
+class NamespaceError(ProllyTreeError):
+    """A namespace cannot be used as asked: no name for one, there is none, there is one already, the default one."""
+
+
+class SyncError(ProllyTreeError):
+    """Stores cannot be synchronised as asked: a push would lose commits of the other store, or histories do not fit.
+
+    No branch or tag of either store has moved.
+    """
+
+
+class NotFetchedError(ProllyTreeError):
+    """What was asked for was left out when the store was fetched in part. Fetching it completes the store."""
+
+
 class ProofError(ProllyTreeError):
     """Bytes that are no proof at all. (A proof that is well formed but does not hold verifies as ``False``.)"""
 
@@ -97,6 +112,9 @@ for _cls in (
     StagedChangesError,
     ConcurrentUpdateError,
     MergeError,
+    NamespaceError,
+    SyncError,
+    NotFetchedError,
     ProofError,
     StorageError,
     CorruptionError,

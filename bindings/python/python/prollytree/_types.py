@@ -70,13 +70,16 @@ class ConflictResolution(_NamedInt):
 class MergeConflict:
     """A key that both sides of a merge changed, and changed differently. ``None`` means absent on that side."""
 
-    key: bytes
+    key: bytes | None
+    """The key; ``None`` when one side dropped the namespace that the other changed. The values are ``None`` then."""
     base_value: bytes | None = None
     """Value in the merge base."""
     source_value: bytes | None = None
     """Value on the branch that is merged in."""
     destination_value: bytes | None = None
     """Value on the current branch."""
+    namespace: str = "default"
+    """The namespace; a :class:`VersionedKvStore` shows the default one."""
 
 
 @dataclass(frozen=True, repr=False)

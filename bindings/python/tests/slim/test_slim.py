@@ -20,6 +20,10 @@ OPTIONAL_CLASSES = [
     "CallableEmbedder",
     "HashEmbedder",
     "MiniLmEmbedder",
+    "Namespace",
+    "NamespaceDiff",
+    "NamespaceProof",
+    "NamespacedSnapshot",
     "NamespacedKvStore",
     "ProllySQLStore",
     "WorktreeManager",
@@ -67,3 +71,7 @@ def test_the_other_backends_work(tmp_path: Path, backend: p.StorageBackend) -> N
         store.merge("b")
         assert store.get(b"k") == b"w"
         assert store.at(commit)[b"k"] == b"v"
+        if backend is not p.StorageBackend.InMemory:
+            copy, report = p.VersionedKvStore.clone(store, tmp_path / "copy", backend)
+            with copy:
+                assert copy[b"k"] == b"w" and report["commits"] == 4
