@@ -101,7 +101,8 @@ impl What {
             None => Depth::AsBefore,
         };
         let branches = self.branches.map(|names| names.0);
-        Ok(FetchOptions { branches, tags: self.tags, trees, depth, prune: self.prune })
+        let Self { tags, prune, .. } = self;
+        Ok(FetchOptions { branches, tags, trees, depth, prune, ..FetchOptions::default() })
     }
 }
 
