@@ -350,3 +350,25 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     size, grown = map(int, done.stdout.split())
     assert size == 256 << 20
     assert grown < 150 << 20
+
+
+def test_a_damaged_value_is_never_given(tmp_path: Path) -> None:
+    with p.NamespacedKvStore(tmp_path / "store", p.StorageBackend.File) as store:
+        store.ns_insert("a", b"k", BIG[:500_000])
+        store.commit()
+    paths = [path for path in (tmp_path / "store" / "objects").rglob("*") if path.stat().st_size > 10_000]
+    assert len(paths) >= 3  # the parts of the value
+    for path in paths:
+        whole = path.read_bytes()
+        for damaged in (whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:], whole[:-1], None):
+            if damaged is None:
+                path.unlink()
+            else:
+                path.write_bytes(damaged)
+            with p.NamespacedKvStore(tmp_path / "store") as store, pytest.raises(p.CorruptionError):
+                with store.ns_open_value("a", b"k") as stream:
+                    while stream.read(10_000):
+                        pass
+        path.write_bytes(whole)
+    with p.NamespacedKvStore(tmp_path / "store") as store:
+        assert store.ns_open_value("a", b"k").read() == BIG[:500_000]
