@@ -13,7 +13,7 @@ use prolly_core::{
 
 use super::{
     changes::read_plain,
-    nodes::StagedNodes,
+    nodes::{StagedNodes, TreeNodes},
     reencode::{merged_config, reencode},
     state::{Staged, Start, State, same_version},
     stream::journal_blob,
@@ -95,6 +95,10 @@ fn carry_tree(
     if !in_the_way.is_empty() {
         return Ok(Err(in_the_way));
     }
+    // What comes of it no longer counts as a copy, so nothing keeps the commit that it was copied from.
+    if change.start.as_ref().is_some_and(|start| start.source.is_some()) {
+        take_in_blobs(base, &staged, &writer)?;
+    }
     let mut edits = Restaged { changes: base.diff(&staged)?, key: Vec::new(), value: None };
     let tree = onto.apply(&*writer, &mut edits)?;
     let now = TreeVersion { tree, metadata };
@@ -148,16 +152,22 @@ fn restage_tree(
             (empty, Some(Start { version, source: None }))
         }
     };
-    let mut changes = from.diff(&tree)?;
+    take_in_blobs(&from, &tree, &writer)?;
+    let mut edits = Restaged { changes: from.diff(&tree)?, key: Vec::new(), value: None };
+    let tree = from.apply(&*writer, &mut edits)?;
+    Ok(Staged { key, base, start, now: Some((TreeVersion { tree, metadata }, writer)) })
+}
+
+/// Copies the long values that `to` has and `from` has not, so that they do not depend on any commit.
+fn take_in_blobs(from: &Tree, to: &Tree, writer: &TreeNodes) -> Result<()> {
+    let mut changes = from.diff(to)?;
     while let Some(change) = changes.next_difference()? {
         let found = change.right.as_ref().map(|found| (found.value(), found.link()));
         if let Some((ValueRef::Blob { .. }, Some(link))) = found {
             writer.take_in(ObjectLink::Record(link))?;
         }
     }
-    let mut edits = Restaged { changes: from.diff(&tree)?, key: Vec::new(), value: None };
-    let tree = from.apply(&*writer, &mut edits)?;
-    Ok(Staged { key, base, start, now: Some((TreeVersion { tree, metadata }, writer)) })
+    Ok(())
 }
 
 fn same(one: &Option<Found>, other: &Option<Found>) -> bool {

@@ -576,3 +576,40 @@ fn a_branch_is_made_at_a_revision_in_one_step_or_not_at_all() {
     assert_eq!(store.get(&map(), b"k").unwrap(), Some(b"1".to_vec()));
     assert_eq!(store.get(&map(), b"other").unwrap(), Some(Vec::new()));
 }
+
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
+
+#[test]
+fn a_copied_tree_keeps_its_long_values_when_it_is_carried_to_another_commit() {
+    let shared = Shared::new();
+    let map = map();
+    let store = shared.open();
+    store.insert(&map, b"a", b"1").unwrap();
+    store.commit("base").unwrap();
+    store.branch("side", None).unwrap();
+    store.checkout("side", false).unwrap();
+    store.insert(&map, b"long", &noise(300_000)).unwrap();
+    store.commit("a long value").unwrap();
+    store.checkout("main", false).unwrap();
+    store.copy_tree(&map, "side", &map).unwrap();
+
+    let other = shared.open();
+    other.insert(&map, b"b", b"2").unwrap();
+    other.commit("meanwhile").unwrap();
+    assert!(store.refresh().unwrap());
+    other.delete_branch("side").unwrap();
+    other.collect_garbage().unwrap();
+    store.commit("copied").unwrap();
+    drop((store, other));
+
+    let store = shared.open();
+    assert_eq!(store.get(&map, b"b").unwrap().as_deref(), Some(&b"2"[..]));
+    assert_eq!(store.get(&map, b"long").unwrap(), Some(noise(300_000)));
+}
