@@ -331,7 +331,7 @@ pub trait CommitGraph: Send + Sync {
     /// Moves where the store stands; touches no branch.
     ///
     /// # Errors
-    /// When the store fails.
+    /// [`Error::MissingCommit`] when it shall stand on a commit that is not there (any more); others when the store fails.
     fn set_head(&self, head: &Head) -> Result<()>;
 
     /// Writes commits with everything they need and edits refs: durably and all or nothing. Returns the ids of the
@@ -370,7 +370,8 @@ pub trait CommitGraph: Send + Sync {
     /// Edits refs: all of them or none.
     ///
     /// # Errors
-    /// [`Error::RefMoved`] when one does not hold what was expected.
+    /// [`Error::RefMoved`] when one does not hold what was expected, [`Error::MissingCommit`] when one shall name a commit
+    /// that is not there (any more), [`Error::NotFetched`] when it was left behind.
     fn update_refs(&self, edits: &[RefEdit]) -> Result<()>;
 
     /// Which ids the graph has.

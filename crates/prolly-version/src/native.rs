@@ -60,6 +60,24 @@ impl NativeGraph {
         Ok(Some(bytes))
     }
 
+    /// Checks that a commit is there; for as long as the transaction lasts that the caller has open.
+    fn check_stored(&self, id: &CommitId) -> Result<()> {
+        let hash = hash_of(id).ok_or(Error::MissingCommit { id: *id })?;
+        if self.backend.contains(&hash)? {
+            return Ok(());
+        }
+        let is_left_out = self.reader.marks()?.lacks_commit(&hash)?;
+        Err(if is_left_out { Error::NotFetched { id: *id } } else { Error::MissingCommit { id: *id } })
+    }
+
+    /// Checks that what a ref shall name is there, unless the ref names it already.
+    fn check_new(&self, edit: &RefEdit) -> Result<()> {
+        match &edit.new {
+            Some(new) if edit.expected != Expected::Commit(*new) => self.check_stored(new),
+            _ => Ok(()),
+        }
+    }
+
     /// Marks everything that refs and HEAD reach.
     fn mark(&self) -> Result<HashedMap<()>> {
         let marks = self.reader.marks()?;
@@ -257,7 +275,10 @@ impl CommitGraph for NativeGraph {
             expected: prolly_store::Expected::Any,
             new: Some(value.into_bytes()),
         };
-        Ok(self.backend.edit_refs(&[edit])?)
+        let Head::Detached(id) = head else { return Ok(self.backend.edit_refs(&[edit])?) };
+        let transaction = self.backend.begin()?;
+        self.check_stored(id)?;
+        Ok(transaction.commit(&[edit])?)
     }
 
     fn publish_batch(&self, batch: &Batch<'_>) -> Result<Vec<CommitId>> {
@@ -278,12 +299,12 @@ impl CommitGraph for NativeGraph {
             .collect::<Result<Vec<_>>>()?;
         let mut transaction = self.backend.begin()?;
         for parent in batch.commits.iter().flat_map(|commit| &commit.parents) {
-            let Parent::Stored(parent) = parent else { continue };
-            let parent_hash = hash_of(parent).ok_or(Error::MissingCommit { id: *parent })?;
-            if !self.backend.contains(&parent_hash)? {
-                return Err(Error::MissingCommit { id: *parent });
+            if let Parent::Stored(parent) = parent {
+                self.check_stored(parent)?;
             }
         }
+        let mut known = batch.edits.iter().filter(|edit| edit.holds.is_none());
+        known.try_for_each(|edit| self.check_new(&edit.edit))?;
         let roots = batch.commits.iter().map(|commit| &commit.root);
         let nodes = put_pending(&mut *transaction, batch.objects, roots)?;
         for (hash, encoded) in &records {
@@ -295,8 +316,14 @@ impl CommitGraph for NativeGraph {
     }
 
     fn update_refs(&self, edits: &[RefEdit]) -> Result<()> {
-        let edits = edits.iter().map(|edit| to_store_edit(edit, edit.new)).collect::<Result<Vec<_>>>()?;
-        self.backend.edit_refs(&edits).map_err(from_store)
+        let made = edits.iter().map(|edit| to_store_edit(edit, edit.new)).collect::<Result<Vec<_>>>()?;
+        if edits.iter().all(|edit| edit.new.is_none()) {
+            return self.backend.edit_refs(&made).map_err(from_store);
+        }
+        // Nothing is swept meanwhile.
+        let transaction = self.backend.begin()?;
+        edits.iter().try_for_each(|edit| self.check_new(edit))?;
+        transaction.commit(&made).map_err(from_store)
     }
 
     fn kind(&self) -> GraphKind {

@@ -119,6 +119,9 @@ impl CommitGraph for GitGraph {
         }
         let target = Self::head_target(head)?;
         let _writing = self.write()?;
+        if let Head::Detached(id) = head {
+            self.check_stored(id)?;
+        }
         self.objects.refs.set_head(&self.layout, &target)
     }
 
@@ -144,11 +147,7 @@ impl CommitGraph for GitGraph {
         let _writing = self.write()?;
         let mut moves = Vec::with_capacity(edits.len());
         for edit in edits {
-            if let Some(new) = &edit.new
-                && self.read_commit(new)?.is_none()
-            {
-                return Err(Error::MissingCommit { id: *new });
-            }
+            self.check_new(edit)?;
             moves.push(to_move(edit, edit.new, &signature)?);
         }
         self.objects.refs.make(&self.layout, moves, &|id| self.peel(id))
@@ -310,6 +309,9 @@ impl GitGraph {
         };
         let mut wanted = Vec::with_capacity(batch.edits.len());
         for edit in batch.edits {
+            if edit.holds.is_none() {
+                self.check_new(&edit.edit)?;
+            }
             let known = if edit.holds.is_some() { None } else { edit.edit.new };
             wanted.push(to_move(&edit.edit, known, &signature)?);
         }
@@ -394,15 +396,25 @@ impl GitGraph {
         let is_tip = |id: &CommitId| wanted.iter().any(|wanted| wanted.expected.map(commit_id) == Some(*id));
         for parent in batch.commits.iter().flat_map(|commit| &commit.parents) {
             match parent {
-                // Not from the cache: the commit may have been swept since it was read.
-                Parent::Stored(id) if !is_tip(id) => {
-                    self.load_commit(id)?.ok_or(Error::MissingCommit { id: *id })?;
-                }
+                Parent::Stored(id) if !is_tip(id) => self.check_stored(id)?,
                 Parent::Stored(_) | Parent::Earlier(_) => {}
                 Parent::NotFetched(id) => return Err(Error::NotFetched { id: *id }),
             }
         }
         Ok(())
+    }
+
+    /// Checks that a commit is there. Not from the cache: it may have been swept since it was read.
+    fn check_stored(&self, id: &CommitId) -> Result<()> {
+        self.load_commit(id)?.map(drop).ok_or(Error::MissingCommit { id: *id })
+    }
+
+    /// Checks that what a ref shall name is there, unless the ref names it already.
+    fn check_new(&self, edit: &RefEdit) -> Result<()> {
+        match &edit.new {
+            Some(new) if edit.expected != Expected::Commit(*new) => self.check_stored(new),
+            _ => Ok(()),
+        }
     }
 
     fn remember(&self, commit: Commit) {

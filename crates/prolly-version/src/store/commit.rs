@@ -122,10 +122,10 @@ impl Core {
             }
             Head::Detached(_) => loop {
                 let id = self.graph.publish(nodes, draft, None)?;
-                self.graph.set_head(&Head::Detached(id))?;
-                // Nothing named the commit until now: a collection in between may have taken it.
-                if self.graph.read_commit(&id)?.is_some() {
-                    return Ok(id);
+                match self.graph.set_head(&Head::Detached(id)) {
+                    // Nothing named the commit until now: a collection in between has taken it.
+                    Err(Error::MissingCommit { id: gone }) if gone == id => {}
+                    moved => return moved.map(|()| id),
                 }
             },
         }

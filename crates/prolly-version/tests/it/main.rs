@@ -11,3 +11,4 @@ mod process;
 mod revision;
 mod store;
 mod support;
+mod swept;
