@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ALL_BACKENDS, DISK_BACKENDS, git
 
 import prollytree as p
+from conftest import ALL_BACKENDS, DISK_BACKENDS, git
 
 Opener = Callable[..., p.NamespacedKvStore]
 

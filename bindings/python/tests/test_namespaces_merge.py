@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ALL_BACKENDS
 
 import prollytree as p
+from conftest import ALL_BACKENDS
 
 TAKE = p.ConflictResolution
 

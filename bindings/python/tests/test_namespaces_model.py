@@ -8,12 +8,12 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from conftest import ALL_BACKENDS, DISK_BACKENDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_concurrency import others_run_during, run_threads
 
 import prollytree as p
+from conftest import ALL_BACKENDS, DISK_BACKENDS
+from test_concurrency import others_run_during, run_threads
 
 NAMES = st.sampled_from(["default", "a", "b", "Ü"])
 KEYS = st.sampled_from([b"", b"k", b"kk", b"l", b"\xff" * 300])
@@ -32,6 +32,10 @@ STEPS = st.lists(
     max_size=25,
 )
 Contents = dict[str, dict[bytes, bytes]]
+
+
+def flat(contents: Contents) -> dict[tuple[str, bytes], bytes]:
+    return {(name, key): value for name, entries in contents.items() for key, value in entries.items()}
 
 
 class Model:
@@ -161,9 +165,8 @@ def test_random_programs(tmp_path_factory: pytest.TempPathFactory, backend: p.St
                 assert real.step(*step) == expected, step
             assert real.contents() == model.now, step
         assert real.committed() == model.commits[-1]
-        changed = {(name, key) for name in model.now | model.commits[-1] for key in
-                   {k for side in (model.now, model.commits[-1]) for k in side.get(name, {})}
-                   if model.now.get(name, {}).get(key) != model.commits[-1].get(name, {}).get(key)}  # fmt: skip
+        now, before = flat(model.now), flat(model.commits[-1])
+        changed = {key for key in now | before if now.get(key) != before.get(key)}
         assert {(row.namespace, row.key) for row in real.store.changes("HEAD")} == changed
         assert {(name, key) for name, key, _ in real.store.status()} == changed
     finally:

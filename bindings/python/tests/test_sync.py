@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ALL_BACKENDS, DISK_BACKENDS, everything, git, messages
 
 import prollytree as p
+from conftest import ALL_BACKENDS, DISK_BACKENDS, everything, git, messages
 
 BIG = random.Random(5).randbytes(400_000)
 NATIVE = [p.StorageBackend.File, p.StorageBackend.Redb]

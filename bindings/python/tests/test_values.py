@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ALL_BACKENDS, DISK_BACKENDS
 
 import prollytree as p
+from conftest import ALL_BACKENDS, DISK_BACKENDS
 
 BIG = random.Random(7).randbytes(3_000_000)
 

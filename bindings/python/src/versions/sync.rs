@@ -235,10 +235,11 @@ fn clone<V: View>(
     (remote, what): (&str, What),
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Handle<V>, SyncReport)> {
-    let (what, options) = (what.options()?, options(backend, None, true));
-    let work = |heard: OnProgress<'_>| match &source {
-        Peer::Open(from) => Store::clone_from(from, &path, options, remote, &what, heard),
-        Peer::At(from) => Store::clone_path(from, &path, options, remote, &what, heard),
+    let (what, options, at) = (what.options()?, options(backend, None, true), path.clone());
+    // The peer goes with the closure: what closing it takes is done without the interpreter lock.
+    let work = move |heard: OnProgress<'_>| match source {
+        Peer::Open(from) => Store::clone_from(&from, &at, options, remote, &what, heard),
+        Peer::At(from) => Store::clone_path(from, &at, options, remote, &what, heard),
     };
     let (store, report) = run(py, progress, work, |(_, report)| report)?;
     Ok((py.detach(|| Handle::over(store, &path))?, report))
@@ -314,8 +315,8 @@ macro_rules! sync_methods {
             ) -> PyResult<Bound<'py, PyDict>> {
                 let what = What { branches, tags, namespaces, depth, complete, prune }.options()?;
                 let view = self.handle().view()?;
-                let work = |heard: OnProgress<'_>| match &source {
-                    Peer::Open(from) => view.versions().fetch(from, remote, &what, heard),
+                let work = move |heard: OnProgress<'_>| match source {
+                    Peer::Open(from) => view.versions().fetch(&from, remote, &what, heard),
                     Peer::At(from) => view.versions().fetch_path(from, remote, &what, heard),
                 };
                 let report = run(py, progress, work, |report| report)?;
@@ -347,8 +348,8 @@ macro_rules! sync_methods {
                 let view = self.handle().view()?;
                 let push = Push { branches, tags, delete, force: force.unwrap_or_default() };
                 let specs = py.detach(|| push.specs(view.versions()))?;
-                let work = |heard: OnProgress<'_>| match &target {
-                    Peer::Open(to) => view.versions().push(to, &specs, heard),
+                let work = move |heard: OnProgress<'_>| match target {
+                    Peer::Open(to) => view.versions().push(&to, &specs, heard),
                     Peer::At(to) => view.versions().push_path(to, &specs, heard),
                 };
                 let report = run(py, progress, work, |report| report)?;
