@@ -16,7 +16,7 @@ TAKE = p.ConflictResolution
 
 @pytest.fixture(params=ALL_BACKENDS, ids=str)
 def diverged(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[p.NamespacedKvStore]:
-    """``main`` and ``side`` changed the key ``k`` of ``a`` and ``b``, and ``side`` dropped ``d``, which ``main`` changed."""
+    """``main`` and ``side`` changed ``k`` of ``a`` and ``b``, and ``side`` dropped ``d``, which ``main`` changed."""
     with p.NamespacedKvStore(tmp_path / "store", request.param) as store:
         for name in ("a", "b", "d"):
             store.ns_insert(name, b"k", b"base")

@@ -152,7 +152,9 @@ class Real:
 @pytest.mark.parametrize("backend", ALL_BACKENDS, ids=str)
 @settings(max_examples=25)
 @given(steps=STEPS)
-def test_random_programs(tmp_path_factory: pytest.TempPathFactory, backend: p.StorageBackend, steps: list[tuple]) -> None:
+def test_random_programs(
+    tmp_path_factory: pytest.TempPathFactory, backend: p.StorageBackend, steps: list[tuple]
+) -> None:
     model, real = Model(), Real(tmp_path_factory.mktemp("model") / "store", backend)
     try:
         for step in steps:
