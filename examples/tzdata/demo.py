@@ -21,7 +21,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from fetch import pinned_releases
-from prollytree import MergeConflict, MergeError, ProllyTree, StorageBackend, VersionedKvStore
+from prollytree import (
+    MergeConflict,
+    MergeError,
+    NamespacedKvStore,
+    NamespaceProof,
+    ProllyTree,
+    StorageBackend,
+    VersionedKvStore,
+)
 from tzload import LoadError, load_release
 
 Pairs = dict[bytes, bytes]
@@ -202,6 +210,65 @@ def branch_and_conflict(store: VersionedKvStore, archive: Archive) -> None:
     store.checkout("main")
 
 
+def two_namespaces(store: VersionedKvStore, work: Path) -> None:
+    """Opens the same directory as a store of namespaces, and moves two of them through a branch and a merge."""
+    chapter("two namespaces move together")
+    main = store.at("main").root_hash()
+    with NamespacedKvStore(work / "store") as both:
+        claim(both.list_namespaces() == ["default"], "the zones are the default namespace of the same directory")
+        both.branch("rates")
+        both.ns_insert("rates", b"Almaty", b"4500 KZT")
+        rates = both.commit("Hourly rates")
+        both.checkout("main")
+
+        both.branch("offices")
+        both.ns_insert("offices", b"Almaty", b"Office/Almaty")
+        both.ns_insert("default", b"link/Office/Almaty", b"Asia/Almaty")
+        claim(
+            both.status() == [("default", b"link/Office/Almaty", "added"), ("offices", b"Almaty", "added")],
+            "changes of two namespaces are staged",
+        )
+        offices = both.commit("An office in Almaty, and the zone it goes by")
+        for namespace, rows in both.diff("main", offices).items():
+            print(f"  {offices[:12]} changed {len(rows)} of {namespace}: {rows[0].key.decode()}")
+
+        both.checkout("main")
+        seen = both.list_namespaces(), both.get(b"link/Office/Almaty"), both.get_namespace_root_hash("default")
+        claim(seen == (["default"], None, main), "back on main there is neither")
+        both.checkout("offices")
+        merged = both.merge("rates")
+        claim(both.list_namespaces() == ["default", "offices", "rates"], "a merge brings the third")
+        unchanged = [both.namespace_changed(name, offices, merged) for name in ("default", "offices", "rates")]
+        claim(unchanged == [False, False, True], f"{merged[:12]} changed that one only, of what {offices[:12]} had")
+        claim(both.namespace_changed("rates", rates, merged) is False, "and took it over whole")
+
+        proof = bytes(both.ns_generate_proof("offices", b"Almaty"))
+        root = both.root_hash()
+        claim(
+            NamespaceProof(proof).verify(root, "offices", b"Almaty", b"Office/Almaty"),
+            f"{len(proof)} bytes prove an entry of a namespace against the root of everything, {root.hex()[:12]}",
+        )
+        copy_and_catch_up(both, work)
+        both.checkout("main")
+
+
+def copy_and_catch_up(both: NamespacedKvStore, work: Path) -> None:
+    """Copies a store in Git into one in redb, and then what is new."""
+    chapter("a copy in another backend, and what is new since")
+    copy, report = NamespacedKvStore.clone(both, work / "copy", StorageBackend.Redb)
+    with copy:
+        commits, objects, size = report["commits"], report["objects"], report["bytes"]
+        print(f"  cloned: {commits} commits, {objects} objects, {size / 1e6:.1f} MB")
+        claim(copy.at("origin/offices").root_hash() == both.root_hash(), "the copy in redb has the same root")
+        both.ns_insert("offices", b"Almaty", b"Asia/Almaty")
+        both.commit("The office goes by the zone itself")
+        report = copy.fetch(both)
+        print(f"  fetched: {report['commits']} commit, {report['objects']} objects, {report['bytes']} bytes")
+        claim(copy.at("origin/offices").root_hash() == both.root_hash(), "and has it again after one more commit")
+        claim(report["commits"] == 1 and report["objects"] < 10, "of which little more than the change was sent")
+        claim(copy.fetch(both)["objects"] == 0, "there is nothing more to fetch")
+
+
 def proofs(store: VersionedKvStore, archive: Archive, work: Path) -> None:
     """Makes proofs here and has them checked by a process that has nothing but their bytes and the root hash."""
     chapter("proofs, checked by another process from their bytes and the root hash alone")
@@ -290,7 +357,7 @@ def run(data: Path, work: Path) -> None:
     if missing:
         raise LoadError(f"release {missing[0]} is not in {data}: run fetch.py first")
     work.mkdir(parents=True, exist_ok=True)
-    for name in ("store", "clone", "redb", "files", "elsewhere"):  # what an earlier run left
+    for name in ("store", "clone", "copy", "redb", "files", "elsewhere"):  # what an earlier run left
         if (work / name).exists():
             shutil.rmtree(work / name)
     with VersionedKvStore(work / "store") as store:
@@ -299,6 +366,7 @@ def run(data: Path, work: Path) -> None:
         history_of_a_key(store, archive)
         queries(store, archive)
         branch_and_conflict(store, archive)
+        two_namespaces(store, work)
         proofs(store, archive, work)
         other_orders_and_backends(store, archive, work)
         clone_and_read_back(store, archive, work)
