@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gix_hash::ObjectId;
 use gix_object::Kind;
 use prolly_core::{
-    Error as TreeError, Hash, HashedMap, Link, Node, NodeBuffer, Record, Tree, TreeConfig, ValueRef,
+    Error as TreeError, Hash, HashedMap, Link, Node, NodeBuffer, ObjectLink, Tree, TreeConfig, blob_links,
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     pack::PackWriter,
     reader::{Objects, locator},
 };
-use crate::{BatchCommit, Commit, CommitId, PendingObjects, Result};
+use crate::{BatchCommit, Commit, CommitId, Error, PendingObjects, Result};
 
 /// Writes objects into a pack, each of them once.
 pub(super) struct Export<'a, 'p> {
@@ -91,16 +91,32 @@ impl<'a, 'p> Export<'a, 'p> {
 
     /// Writes the root of a catalog with everything below it that is new.
     fn root(&mut self, root: &Arc<Node>) -> Result<Stored> {
-        if let Some(stored) = self.written.get(root.hash()) {
-            return Ok(*stored);
-        }
-        if let Some(node) = self.pending.node(&root.link())? {
-            return self.write_node(&node);
-        }
-        match self.objects.stored(&self.placed(&root.link()), true) {
+        let first = match self.find(ObjectLink::Node(root.link())) {
+            Ok(Found::Written(stored)) => return Ok(stored),
+            Ok(Found::Pending(open)) => open,
             // The node is at hand, so it need not be stored already: the empty root never is.
-            Err(TreeError::Missing { .. }) => self.write_node(root),
-            stored => Ok(stored?),
+            Err(Error::Tree(TreeError::Missing { hash })) if hash == *root.hash() => {
+                Open::node(Arc::clone(root))
+            }
+            Err(error) => return Err(error),
+        };
+        // Not by recursion: a hostile source may nest objects as deeply as it likes.
+        let mut open = vec![first];
+        loop {
+            let last = open.last_mut().expect("it ends with the first");
+            if let Some(link) = last.links.get(last.stored.len()).copied() {
+                match self.find(link)? {
+                    Found::Written(stored) => last.stored.push(stored),
+                    Found::Pending(below) => open.push(below),
+                }
+                continue;
+            }
+            let Some(done) = open.pop() else { continue };
+            let stored = self.write_object(done)?;
+            match open.last_mut() {
+                Some(above) => above.stored.push(stored),
+                None => return Ok(stored),
+            }
         }
     }
 
@@ -109,29 +125,31 @@ impl<'a, 'p> Export<'a, 'p> {
         self.written
     }
 
-    fn node(&mut self, link: &Link) -> Result<Stored> {
+    /// Finds where an object is, or what it is made of if it has to be written first.
+    fn find(&self, object: ObjectLink) -> Result<Found> {
+        let link = *object.link();
         if let Some(stored) = self.written.get(&link.hash) {
-            return Ok(*stored);
+            return Ok(Found::Written(*stored));
         }
-        match self.pending.node(link)? {
-            Some(node) => self.write_node(&node),
-            // A tree without entries needs no store, so its root may never have been written.
-            None if link.hash == *self.empty_root.hash() => {
-                let root = Arc::clone(&self.empty_root);
-                self.write_node(&root)
+        let is_node = match object {
+            ObjectLink::Node(_) => {
+                if let Some(node) = self.pending.node(&link)? {
+                    return Ok(Found::Pending(Open::node(node)));
+                }
+                // A tree without entries needs no store, so its root may never have been written.
+                if link.hash == *self.empty_root.hash() {
+                    return Ok(Found::Pending(Open::node(Arc::clone(&self.empty_root))));
+                }
+                true
             }
-            None => Ok(self.objects.stored(&self.placed(link), true)?),
-        }
-    }
-
-    fn record(&mut self, link: &Link) -> Result<Stored> {
-        if let Some(stored) = self.written.get(&link.hash) {
-            return Ok(*stored);
-        }
-        match self.pending.record(link)? {
-            Some(encoded) => self.write_record(&link.hash, &encoded),
-            None => Ok(self.objects.stored(&self.placed(link), false)?),
-        }
+            ObjectLink::Record(_) => {
+                if let Some(encoded) = self.pending.record(&link)? {
+                    return Ok(Found::Pending(Open::record(link.hash, encoded)?));
+                }
+                false
+            }
+        };
+        Ok(Found::Written(self.objects.stored(&self.placed(&link), is_node)?))
     }
 
     /// The link to an object that is not pending, with whatever hint there is.
@@ -142,33 +160,20 @@ impl<'a, 'p> Export<'a, 'p> {
         }
     }
 
-    fn write_node(&mut self, node: &Arc<Node>) -> Result<Stored> {
-        let mut links = Vec::with_capacity(node.link_count());
-        for index in 0..node.count() {
-            if !node.is_leaf() {
-                links.push(self.node(&node.child(index))?);
-            } else if let Some(link) = node.value_link(index) {
-                links.push(match node.value(index) {
-                    ValueRef::Tree { .. } => self.node(&link)?,
-                    _ => self.record(&link)?,
-                });
+    /// Writes an object, everything that it links to being written.
+    fn write_object(&mut self, open: Open) -> Result<Stored> {
+        let Open { object, stored: links, .. } = open;
+        match object {
+            Object::Node(node) => {
+                let locators = links.iter().map(|link| locator(&link.id)).collect();
+                let stored = self.write(node.hash(), node.bytes(), links)?;
+                // Should this commit fail, these are hints to nowhere, and hints are checked.
+                node.set_locators(locator(&stored.id), locators);
+                self.objects.cache.insert(node);
+                Ok(stored)
             }
+            Object::Record(hash, encoded) => self.write(&hash, &encoded, links),
         }
-        let locators = links.iter().map(|link| locator(&link.id)).collect();
-        let stored = self.write(node.hash(), node.bytes(), links)?;
-        // Should this commit fail, these are hints to nowhere, and hints are checked.
-        node.set_locators(locator(&stored.id), locators);
-        self.objects.cache.insert(Arc::clone(node));
-        Ok(stored)
-    }
-
-    fn write_record(&mut self, hash: &Hash, encoded: &[u8]) -> Result<Stored> {
-        let record = Record::decode(encoded).map_err(|error| match error {
-            TreeError::Malformed { reason } => TreeError::Corrupt { hash: *hash, reason },
-            other => other,
-        })?;
-        let links = record.links().map(|link| self.record(&link.into())).collect::<Result<_>>()?;
-        self.write(hash, encoded, links)
     }
 
     fn write(&mut self, hash: &Hash, bytes: &[u8], links: Vec<Stored>) -> Result<Stored> {
@@ -182,5 +187,41 @@ impl<'a, 'p> Export<'a, 'p> {
         self.written.insert(*hash, stored);
         self.pending.place(hash, locator(&stored.id));
         Ok(stored)
+    }
+}
+
+/// An object that is to be written, after what it links to.
+struct Open {
+    object: Object,
+    links: Vec<ObjectLink>,
+    /// Where the first of them are.
+    stored: Vec<Stored>,
+}
+
+enum Object {
+    Node(Arc<Node>),
+    Record(Hash, Arc<[u8]>),
+}
+
+/// Where an object is.
+enum Found {
+    Written(Stored),
+    Pending(Open),
+}
+
+impl Open {
+    fn node(node: Arc<Node>) -> Self {
+        let links: Vec<_> = node.object_links().collect();
+        Self { stored: Vec::with_capacity(links.len()), links, object: Object::Node(node) }
+    }
+
+    fn record(hash: Hash, encoded: Arc<[u8]>) -> Result<Self> {
+        let links: Vec<_> = blob_links(&encoded)
+            .map_err(|error| match error {
+                TreeError::Malformed { reason } => TreeError::Corrupt { hash, reason },
+                other => other,
+            })?
+            .collect();
+        Ok(Self { stored: Vec::with_capacity(links.len()), links, object: Object::Record(hash, encoded) })
     }
 }

@@ -1,7 +1,7 @@
 //! Interruptions at every object, and sources that lie.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
@@ -10,13 +10,16 @@ use std::{
     },
 };
 
-use prolly_core::{Hash, Link, Node, NodeReader, empty_root_hash};
+use prolly_core::{
+    Hash, Link, Node, NodeBuffer, NodeReader, NodeWriter, Record, RecordKind, SortedEdits, Value,
+    empty_root_hash,
+};
 use prolly_store::{
     Backend, HashPrefix, MemoryStore, NodeCache, RefStore, Result as StoreResult, Stats, Transaction,
 };
 use prolly_version::{
-    BackendKind, Batch, Commit, CommitGraph, CommitId, Error, GcReport, GraphKind, Head, NativeGraph,
-    Original, RefEdit, Result, TreeKey,
+    BackendKind, Batch, Catalog, Commit, CommitDraft, CommitGraph, CommitId, Error, Expected, GcReport,
+    GraphKind, Head, NativeGraph, Original, RefEdit, Result, TreeKey,
     sync::{self, FetchOptions},
 };
 
@@ -419,5 +422,69 @@ fn a_long_value_of_which_a_part_changed_costs_that_part() {
         let second = fetch(&from, &to).unwrap();
         assert!(second.bytes < 600_000, "{kind}: {second:?}");
         assert!(second.objects < 12, "{kind}: {second:?}");
+    }
+}
+
+#[test]
+fn objects_nested_without_end_are_copied_and_read_as_damage() {
+    let from = new_graph(BackendKind::Memory, Path::new(""));
+    let store = store_over(&from, BackendKind::Memory);
+    store.insert(&TreeKey::default_map(), b"key", b"value").unwrap();
+    store.commit("one").unwrap();
+    let tip = from.read_commit(&store.current_commit().unwrap()).unwrap().unwrap();
+
+    struct Nested(NodeBuffer);
+    impl prolly_version::PendingObjects for Nested {
+        fn node(&self, link: &Link) -> Result<Option<Arc<Node>>> {
+            Ok(self.0.buffered_node(&link.hash))
+        }
+        fn record(&self, link: &Link) -> Result<Option<Arc<[u8]>>> {
+            Ok(self.0.buffered_record(&link.hash))
+        }
+    }
+    let pending = Nested(NodeBuffer::new());
+    let payload = [&[1_u8][..], &9_u64.to_le_bytes()].concat();
+    let mut hash = None;
+    for _ in 0..30_000 {
+        let encoded = match hash {
+            None => Record::encode(RecordKind::BlobPart, &[], b"the bytes").unwrap(),
+            Some(below) => Record::encode(RecordKind::BlobList, &[below], &payload).unwrap(),
+        };
+        let address = Record::address(&encoded);
+        pending.0.write_record(address, encoded).unwrap();
+        hash = Some(address);
+    }
+    let catalog = Catalog::open(from.objects(), &tip.root).unwrap();
+    let mut version = catalog.version(&TreeKey::default_map()).unwrap().unwrap();
+    let value = Some(Value::Blob { len: 9, hash: hash.unwrap() });
+    version.tree = version.tree.apply(&pending.0, &mut SortedEdits::new([(&b"key"[..], value)])).unwrap();
+    let changes = BTreeMap::from([(TreeKey::default_map(), Some(version))]);
+    let catalog = catalog.apply(&pending.0, &changes).unwrap();
+    let draft = CommitDraft {
+        root: Arc::clone(catalog.root()),
+        parents: vec![tip.id],
+        author: tip.author,
+        committer: tip.committer,
+        message: "nested".to_owned(),
+    };
+    let edit = RefEdit {
+        name: "refs/heads/main".to_owned(),
+        expected: Expected::Commit(tip.id),
+        new: None,
+        log: String::new(),
+    };
+    from.publish(&pending, &draft, Some(&edit)).unwrap();
+
+    for kind in [BackendKind::Memory, BackendKind::Git] {
+        let dir = tempfile::tempdir().unwrap();
+        let to = new_graph(kind, dir.path());
+        fetch(&from, &to).unwrap();
+        to.collect_garbage().unwrap();
+        let tip = to.read_ref("refs/remotes/origin/main").unwrap().unwrap();
+        let root = to.read_commit(&tip).unwrap().unwrap().root;
+        let tree =
+            Catalog::open(to.objects(), &root).unwrap().tree(&TreeKey::default_map()).unwrap().unwrap();
+        let error = tree.get(b"key").unwrap_err();
+        assert!(matches!(error, prolly_core::Error::Corrupt { .. }), "{error}");
     }
 }
