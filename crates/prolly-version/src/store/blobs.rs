@@ -1,6 +1,8 @@
 //! Counting blobs, and sweeping those that nothing names.
 
-use prolly_core::{HashedMap, Link, Node, NodeReader, Record, ValueRef, blob::PART_BYTES_MIN};
+use prolly_core::{
+    Error as TreeError, HashedMap, Link, Node, NodeReader, Record, ValueRef, blob::PART_BYTES_MIN,
+};
 
 use super::Store;
 use crate::{CommitId, Error, Result, revision::read_commit};
@@ -70,8 +72,11 @@ impl Count<'_> {
             if self.seen.insert(link.hash, ()).is_some() {
                 continue;
             }
-            let node = self.objects.read_node(&link)?;
-            self.node(&node, &mut open)?;
+            match self.objects.read_node(&link) {
+                // A tree that a partial clone does without.
+                Err(TreeError::NotFetched { .. }) => {}
+                node => self.node(&*node?, &mut open)?,
+            }
         }
         Ok(())
     }

@@ -91,8 +91,10 @@ impl Source {
         if let Some(names) = &options.branches {
             let mut chosen = BTreeMap::new();
             for name in names {
-                let (full_name, id) = branches
-                    .remove_entry(&branch_ref_name(name)?)
+                let full_name = branch_ref_name(name)?;
+                let id = branches
+                    .get(&full_name)
+                    .copied()
                     .ok_or_else(|| Error::UnknownBranch { name: name.clone() })?;
                 chosen.insert(full_name, id);
             }

@@ -80,3 +80,32 @@ fn a_clone_that_was_broken_off_is_no_store_until_it_is_taken_up() {
         assert_eq!(clone.get(&map, &77_u32.to_be_bytes()).unwrap(), Some(77_u32.to_be_bytes().to_vec()));
     }
 }
+
+#[test]
+fn the_blobs_of_a_partial_store_are_counted_without_what_was_left_out() {
+    let map = TreeKey::default_map();
+    let other = TreeKey::map("other");
+    let store = Store::memory(Options::default()).unwrap();
+    store.create_tree(&other, Default::default(), b"").unwrap();
+    for tree in [&map, &other] {
+        store.insert_many(tree, (0..2000_u32).map(|n| (n.to_be_bytes(), n.to_be_bytes()))).unwrap();
+        store.insert(tree, b"long", &vec![tree.name()[0]; 100_000]).unwrap();
+    }
+    store.commit("both").unwrap();
+    let whole = store.collect_blobs().unwrap();
+    let part = FetchOptions { trees: Trees::Only(vec![map.clone()]), ..FetchOptions::default() };
+    let options = Options::new(BackendKind::Memory);
+    let (clone, _) = Store::clone_from(&store, "", options, "origin", &part, &mut go_on).unwrap();
+    let counted = clone.collect_blobs().unwrap();
+    assert!(counted.referenced > 0 && counted.referenced < whole.referenced, "{counted:?} of {whole:?}");
+    assert!(clone.open_value(&map, b"long").unwrap().is_some());
+}
+
+#[test]
+fn a_branch_that_is_asked_for_twice_is_fetched_once() {
+    let store = Store::memory(Options::default()).unwrap();
+    let clone = Store::memory(Options::default()).unwrap();
+    let branches = Some(vec!["main".to_owned(), "main".to_owned()]);
+    let what = FetchOptions { branches, ..FetchOptions::default() };
+    assert_eq!(clone.fetch(&store, "origin", &what, &mut go_on).unwrap().refs.len(), 1);
+}
