@@ -18,8 +18,7 @@ use prolly_store::NodeCache;
 
 use super::{BackendKind, Identity, Options, nodes::StagedNodes, state::State};
 use crate::{
-    Catalog, Commit, CommitGraph, CommitId, Error, Expected, MergeDrivers, RefEdit, Result, Signature,
-    TreeKey,
+    Catalog, Commit, CommitGraph, CommitId, Error, MergeDrivers, Result, Signature, TreeKey,
     journal::{Begin, Journal, Op, Slot},
     revision::read_commit,
 };
@@ -103,20 +102,6 @@ impl Core {
             return Ok(());
         }
         Err(Error::Forked { path: self.path.clone().unwrap_or_default() })
-    }
-
-    /// Keeps a commit from being swept while `work` runs.
-    pub(crate) fn keeping<T>(&self, id: CommitId, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let edit = |expected, new| RefEdit {
-            name: format!("{KEEP_PREFIX}{}-{id}", std::process::id()),
-            expected,
-            new,
-            log: String::new(),
-        };
-        self.graph.update_refs(&[edit(Expected::Absent, Some(id))])?;
-        let done = work();
-        self.graph.update_refs(&[edit(Expected::Commit(id), None)])?;
-        done
     }
 
     /// How trees are merged.

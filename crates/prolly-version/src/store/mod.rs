@@ -125,7 +125,7 @@ impl Store {
     /// When something reachable is damaged, or the store fails; nothing is removed then.
     pub fn collect_garbage(&self) -> Result<GcReport> {
         let core = self.core();
-        let editor = core.edit()?;
+        let mut editor = core.edit()?;
         core.drop_abandoned_sources(&editor)?;
         let (head, base) = {
             let state = core.read();
@@ -136,7 +136,12 @@ impl Store {
             Some(base)
                 if head_commit(&*core.graph, &head)? != Some(base) || matches!(head, Head::Detached(_)) =>
             {
-                core.keeping(base, || core.graph.collect_garbage())
+                let kept = editor.kept().clone();
+                core.add_sources(&mut editor, &BTreeSet::from([base]))?;
+                let report = core.graph.collect_garbage();
+                let dropped = core.drop_sources(&mut editor, &kept);
+                let report = report?;
+                dropped.map(|()| report)
             }
             _ => core.graph.collect_garbage(),
         }

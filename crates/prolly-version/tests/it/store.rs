@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use prolly_core::TreeConfig;
 use prolly_version::{
-    BackendKind, ChangeKind, Error, Head, Identity, KeyInTree, Options, ResetMode, Store, TreeKey, TreeKind,
+    BackendKind, ChangeKind, Error, Expected, Head, Identity, KeyInTree, Options, RefEdit, ResetMode, Store,
+    TreeKey, TreeKind,
 };
 
 use crate::support::{Shared, entries, options, status};
@@ -612,4 +613,21 @@ fn a_copied_tree_keeps_its_long_values_when_it_is_carried_to_another_commit() {
     let store = shared.open();
     assert_eq!(store.get(&map, b"b").unwrap().as_deref(), Some(&b"2"[..]));
     assert_eq!(store.get(&map, b"long").unwrap(), Some(noise(300_000)));
+}
+
+#[test]
+fn a_collection_that_a_crash_broke_off_does_not_stop_the_next() {
+    let shared = Shared::new();
+    let (store, other) = (shared.open(), shared.open());
+    put(&store, "a", "1");
+    let base = store.commit("one").unwrap();
+    other.refresh().unwrap();
+    other.reset("HEAD~1", ResetMode::Hard).unwrap();
+    // As a process with our number left it, where every process has the same one.
+    let name = format!("refs/prolly/keep/{}-{base}", std::process::id());
+    let edit = RefEdit { name, expected: Expected::Absent, new: Some(base), log: String::new() };
+    store.graph().update_refs(&[edit]).unwrap();
+    store.collect_garbage().unwrap();
+    store.collect_garbage().unwrap();
+    assert_eq!(get(&store, "a").as_deref(), Some("1"), "it stands there");
 }
