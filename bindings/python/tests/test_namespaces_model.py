@@ -234,7 +234,8 @@ def test_other_threads_run_while_stores_synchronise(tmp_path: Path, backend: p.S
         assert others_run_during(lambda: p.NamespacedKvStore.clone(store, next(names), backend)[0].close())
         with p.NamespacedKvStore(tmp_path / "target", backend) as target:
             assert others_run_during(lambda: target.fetch(store))
-            assert others_run_during(lambda: store.push(target, "main", force={"main": target.resolve("main")}))
+            store.branch("side")
+            assert others_run_during(lambda: (store.push(target), store.push(target, delete="side")))
 
 
 def test_two_processes_worth_of_handles(tmp_path: Path) -> None:
