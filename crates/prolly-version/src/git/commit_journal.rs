@@ -93,7 +93,7 @@ impl CommitJournal {
     /// Whether there are records that a run of the system left behind which has ended. Takes no lock and changes nothing.
     pub(super) fn is_waiting(layout: &Layout) -> Result<bool> {
         let journal = Self::open_with(layout, OpenOptions::new().read(true))?;
-        Ok(journal.is_some_and(|journal| journal.outlived && !journal.is_empty()))
+        Ok(journal.is_some_and(|journal| journal.is_outlived()))
     }
 
     /// Opens the journal; `None` when there is none. The store's lock must be held.
@@ -155,6 +155,11 @@ impl CommitJournal {
         Ok(files::metadata(&self.path)?.is_some())
     }
 
+    /// Whether there are records of a run of the system that has ended.
+    pub(super) fn is_outlived(&self) -> bool {
+        self.outlived && !self.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
@@ -200,11 +205,9 @@ impl CommitJournal {
         self.end
     }
 
-    /// After the system was started anew: brings packs and refs to where the records say they are.
+    /// After the system was started anew: brings packs and refs to where the records say they are. Only for a journal that
+    /// is outlived: one of this run has no packs in memory.
     pub(super) fn replay(&self, refs: &RefFiles, layout: &Layout, pack_dir: &Path) -> Result<()> {
-        if !self.outlived {
-            return Ok(());
-        }
         for record in &self.records {
             let path = pack_path(pack_dir, &record.checksum);
             // The index last: without it nobody sees the pack.
@@ -344,8 +347,18 @@ fn pack_path(pack_dir: &Path, checksum: &[u8; 20]) -> PathBuf {
     pack_dir.join(format!("pack-{}.pack", ObjectId::from(*checksum)))
 }
 
+/// Whether runs of the system can be told apart here. Where they cannot, a record that is not settled might be carried on
+/// while the system runs.
+pub(super) fn is_possible() -> bool {
+    boot_id() != [0; BOOT_ID_BYTES]
+}
+
 /// What tells one run of the system from the next; zeros where the system does not say.
 fn boot_id() -> [u8; BOOT_ID_BYTES] {
+    #[cfg(test)]
+    if tests::BOOT_IS_UNKNOWN.get() {
+        return [0; BOOT_ID_BYTES];
+    }
     let text = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     text.first_chunk().copied().unwrap_or([0; BOOT_ID_BYTES])
 }

@@ -23,7 +23,7 @@ use prolly_core::{Link, NodeReader};
 use super::{
     GitGraph, Writer,
     commit::{self, commit_id, object_id},
-    commit_journal::{CommitJournal, RECORD_BYTES_MAX, Record},
+    commit_journal::{self, CommitJournal, RECORD_BYTES_MAX, Record},
     config,
     dag::Export,
     files,
@@ -235,9 +235,14 @@ impl GitGraph {
             Some(journal) if journal.is_linked()? => journal.catch_up()?,
             _ => writer.journal = CommitJournal::open(&self.layout)?,
         }
-        match &writer.journal {
-            Some(journal) => journal.replay(&self.objects.refs, &self.layout, &self.objects.odb.pack_dir()),
-            None => Ok(()),
+        match &mut writer.journal {
+            // Settled at once, so that it is done but once.
+            Some(journal) if journal.is_outlived() => {
+                let pack_dir = self.objects.odb.pack_dir();
+                journal.replay(&self.objects.refs, &self.layout, &pack_dir)?;
+                journal.settle(&self.objects.refs, &pack_dir)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -255,7 +260,11 @@ impl GitGraph {
     fn install(&self, writer: &mut Writer, written: WrittenPack, staged: Staged) -> Result<InstalledPack> {
         let (pack_dir, token) = (self.objects.odb.pack_dir(), self.layout.token());
         let peel = |id| self.peel(id);
-        if self.journalled && staged.is_single_move() && written.len()? <= RECORD_BYTES_MAX {
+        if self.journalled
+            && staged.is_single_move()
+            && commit_journal::is_possible()
+            && written.len()? <= RECORD_BYTES_MAX
+        {
             return self.install_journalled(writer, written, staged);
         }
         self.settle(writer)?;

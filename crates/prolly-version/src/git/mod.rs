@@ -55,7 +55,7 @@ pub struct GitOptions {
     pub cache_bytes: usize,
     /// Whether commits are made durable in one journal first, and in their own place a little later: each then waits for
     /// the disk once instead of five times. After a power cut, Git itself may see an older state, or a damaged one, until
-    /// the store has been opened once.
+    /// the store has been opened once. Nothing changes where the system does not tell its runs apart: only Linux does.
     pub commit_journal: bool,
 }
 

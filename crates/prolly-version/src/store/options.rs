@@ -83,7 +83,8 @@ pub struct Options {
     pub clock: Clock,
     /// Whether commits to a Git store are made durable in one journal first, and in their own place a little later: each then
     /// waits for the disk once instead of five times. After a power cut, Git itself may see an older state, or a damaged
-    /// one, until the store has been opened once. Other backends need no such thing.
+    /// one, until the store has been opened once. Nothing changes where the system does not tell its runs apart: only Linux
+    /// does. Other backends need no such thing.
     pub commit_journal: bool,
     /// How many bytes of decoded nodes are kept in memory.
     pub cache_bytes: usize,

@@ -1,6 +1,9 @@
 //! Power cuts, made by hand: what was not synced is lost or damaged, and the system is another run of itself.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+};
 
 use super::{
     super::{
@@ -10,6 +13,11 @@ use super::{
     BOOT_ID_BYTES, HEADER_BYTES, RECORDS_MAX,
 };
 use crate::{CommitGraph, CommitId, Expected, RefEdit};
+
+thread_local! {
+    /// Makes the system, for this thread, one that does not tell its runs apart.
+    pub(super) static BOOT_IS_UNKNOWN: Cell<bool> = const { Cell::new(false) };
+}
 
 fn journalled(path: &Path) -> GitGraph {
     GitGraph::open_or_init(path, &GitOptions { commit_journal: true, ..GitOptions::default() }).unwrap()
@@ -244,4 +252,20 @@ fn a_damaged_journal_is_named() {
     std::fs::write(journal(dir.path()), bytes).unwrap();
     let error = GitGraph::open(dir.path(), &GitOptions::default()).unwrap_err();
     assert!(error.to_string().contains("commit-journal"), "{error}");
+}
+
+#[test]
+fn where_runs_of_the_system_cannot_be_told_apart_nothing_is_journalled() {
+    BOOT_IS_UNKNOWN.set(true);
+    let dir = tempfile::tempdir().unwrap();
+    let graph = journalled(dir.path());
+    let first = commit(&graph, "1").unwrap();
+    commit(&graph, "2").unwrap();
+    // As plain Git moves it.
+    std::fs::write(main_file(dir.path()), format!("{first}\n")).unwrap();
+    commit(&graph, "3").unwrap();
+    die(graph);
+    assert_eq!(history(dir.path()), ["3", "1"]);
+    assert!(!journal(dir.path()).exists());
+    BOOT_IS_UNKNOWN.set(false);
 }
