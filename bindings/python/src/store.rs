@@ -121,14 +121,17 @@ impl StoreMap for VersionedKvStore {
 #[pymethods]
 impl VersionedKvStore {
     #[new]
-    #[pyo3(signature = (path, storage_backend=None, config=None))]
+    #[pyo3(signature = (path, storage_backend=None, config=None, *, commit_journal=false))]
     fn new(
         py: Python<'_>,
         path: Path,
         storage_backend: Option<StorageBackend>,
         config: Option<TreeConfig>,
+        commit_journal: bool,
     ) -> PyResult<Self> {
-        Ok(Self::over(py.detach(|| Handle::open(&path.0, options(storage_backend, config, true)))?))
+        let mut options = options(storage_backend, config, true);
+        options.commit_journal = commit_journal;
+        Ok(Self::over(py.detach(|| Handle::open(&path.0, options))?))
     }
 
     /// Opens an existing store. Raises StorageError when there is none; nothing is created.

@@ -54,6 +54,21 @@ def test_fsck(built) -> None:
     fsck(built[0])
 
 
+def test_a_commit_journal_changes_nothing_that_is_stored(tmp_path: Path) -> None:
+    written = {}
+    for name, journalled in [("with", True), ("without", False)]:
+        with VersionedKvStore(tmp_path / name, commit_journal=journalled) as store:
+            for i in range(40):
+                store.insert(b"k%d" % (i % 7), b"%d" % i)
+                store.commit(f"commit {i}")
+            written[name] = [store.at(entry["id"]).root_hash() for entry in store.log()]
+            assert (tmp_path / name / ".git/prollytree/commit-journal").exists() == journalled
+        fsck(tmp_path / name)
+    assert written["with"] == written["without"]
+    with VersionedKvStore(tmp_path / "with") as store:
+        assert [entry["message"] for entry in store.log()] == [f"commit {i}" for i in reversed(range(40))] + ["Initial commit"]
+
+
 def test_log_shows_what_was_committed(built) -> None:
     path, expected = built
     with VersionedKvStore(path) as store:

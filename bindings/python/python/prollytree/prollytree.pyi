@@ -664,11 +664,16 @@ class VersionedKvStore(_StoreMap, _Versioned):
         path: _Path,
         storage_backend: StorageBackend | None = None,
         config: TreeConfig | None = None,
+        *,
+        commit_journal: bool = False,
     ) -> Self:
         """Opens the store of the directory ``path``, or creates it there (with its parents) when there is none.
 
         storage_backend: ``None`` takes the existing store's own, and Git for a new one.
         config: for a new store; an existing one keeps its own, and any other is refused.
+        commit_journal: commits of a Git store wait for the disk once instead of five times. After a power cut, Git itself
+        may see an older state, or a damaged one, until the store has been opened once. Handles of one path in one
+        process do as the first of them; other backends need no such thing.
 
         Raises IncompatibleStoreError when the directory holds another kind of store, a newer format, a store with
         another config, data of version 0.4.1, or the root of a Git repository with other history.
@@ -744,11 +749,16 @@ class NamespacedKvStore(_Versioned):
         path: _Path,
         storage_backend: StorageBackend | None = None,
         config: TreeConfig | None = None,
+        *,
+        commit_journal: bool = False,
     ) -> Self:
         """Opens the store of the directory ``path``, or creates it there (with its parents) when there is none.
 
         storage_backend: ``None`` takes the existing store's own, and Git for a new one.
         config: for a new store; an existing one keeps its own, and any other is refused.
+        commit_journal: commits of a Git store wait for the disk once instead of five times. After a power cut, Git itself
+        may see an older state, or a damaged one, until the store has been opened once. Handles of one path in one
+        process do as the first of them; other backends need no such thing.
 
         Raises IncompatibleStoreError when the directory holds another kind of store, a newer format, a store with
         another config, data of version 0.4.1, or the root of a Git repository with other history.
