@@ -1,6 +1,6 @@
 //! Merging another revision into the branch that the store stands on, undoing a commit, and moving the branch.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Identity, Store,
@@ -165,6 +165,10 @@ impl Store {
         let (base, theirs) = (core.catalog_of(Some(&commit.id))?, core.catalog_of(Some(&parent))?);
         loop {
             let ours = self.resolve("HEAD")?;
+            // What it or its parent has may be reachable from nothing else when the branch it is on goes meanwhile.
+            if !is_ancestor(&*core.graph, &commit.id, &ours)? {
+                core.add_sources(&mut editor, &BTreeSet::from([commit.id]))?;
+            }
             let merge = core.merge_with_base(&base, &ours, &theirs, &mut strategy)?;
             let draft = core.draft(&merge.catalog, vec![ours], &message, None)?;
             if let Some(id) = core.publish_onto(&mut editor, draft, merge.catalog, "revert", revision)? {

@@ -17,6 +17,9 @@ use crate::{
     is_ancestor,
 };
 
+/// Where a store keeps refs for itself.
+const OWN_PREFIX: &str = "refs/prolly/";
+
 /// Whether a ref may lose commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Force {
@@ -57,6 +60,9 @@ pub fn push(
     let mut later = Vec::new();
     for spec in specs {
         check_ref_name(&spec.name)?;
+        if spec.name.starts_with(OWN_PREFIX) {
+            return Err(Error::InvalidRefName { name: spec.name.clone(), reason: "it is the store's own" });
+        }
         let held = to.read_ref(&spec.name)?;
         if let Force::Expecting(expected) = spec.force
             && expected != held

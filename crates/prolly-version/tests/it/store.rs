@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use prolly_core::TreeConfig;
 use prolly_version::{
-    BackendKind, ChangeKind, Error, Expected, Head, Identity, KeyInTree, Options, RefEdit, ResetMode, Store,
-    TreeKey, TreeKind,
+    BackendKind, ChangeKind, Error, Expected, Head, Identity, KeyInTree, MergeConflict, MergeStrategy,
+    Options, RefEdit, ResetMode, Resolution, Store, TreeKey, TreeKind,
 };
 
 use crate::support::{Shared, entries, options, status};
@@ -630,4 +630,36 @@ fn a_collection_that_a_crash_broke_off_does_not_stop_the_next() {
     store.collect_garbage().unwrap();
     store.collect_garbage().unwrap();
     assert_eq!(get(&store, "a").as_deref(), Some("1"), "it stands there");
+}
+
+#[test]
+fn a_revert_keeps_what_it_brings_back_from_a_branch_that_goes_meanwhile() {
+    let shared = Shared::new();
+    let (map, brought) = (map(), TreeKey::map("brought back"));
+    let store = shared.open();
+    store.insert(&map, b"k", b"1").unwrap();
+    store.commit("base").unwrap();
+    store.branch("side", None).unwrap();
+    store.checkout("side", false).unwrap();
+    store.create_tree(&brought, TreeConfig::default(), b"").unwrap();
+    store.insert(&brought, b"long", &noise(300_000)).unwrap();
+    store.commit("made").unwrap();
+    store.drop_tree(&brought).unwrap();
+    store.insert(&map, b"k", b"2").unwrap();
+    let dropped = store.commit("dropped").unwrap().to_string();
+    store.checkout("main", false).unwrap();
+    store.insert(&map, b"k", b"3").unwrap();
+    store.commit("other").unwrap();
+
+    let other = shared.open();
+    let mut settle = |_: &MergeConflict| {
+        other.delete_branch("side").unwrap();
+        other.collect_garbage().unwrap();
+        Ok(Resolution::Destination)
+    };
+    store.revert(&dropped, None, None, MergeStrategy::Resolve(&mut settle)).unwrap();
+    other.collect_garbage().unwrap();
+    drop((store, other));
+    assert_eq!(shared.open().get(&brought, b"long").unwrap(), Some(noise(300_000)));
+    assert_eq!(shared.open().get(&map, b"k").unwrap().as_deref(), Some(&b"3"[..]));
 }

@@ -52,6 +52,9 @@ fn a_branch_moves_forward_and_loses_nothing_unless_it_is_forced() {
             let forward = push(&from, &to, &[spec(&from, "main", MAIN, Force::No)]).unwrap();
             assert_eq!((forward.commits, forward.refs.len()), (1, 1));
             assert!(push(&from, &to, &[spec(&from, "main", MAIN, Force::No)]).unwrap().refs.is_empty());
+            let own =
+                push(&from, &to, &[spec(&from, "main", "refs/prolly/keep/slot-0/x", Force::No)]).unwrap_err();
+            assert!(own.to_string().contains("refs/prolly/keep/slot-0/x"), "{own}");
             // Behind: what is there already is not taken away.
             let behind = PushSpec {
                 source: Some(store.resolve("main~1").unwrap()),
