@@ -228,14 +228,25 @@ fn value(path: &Path, kind: BackendKind, bytes: u64) -> Outcome {
     Ok(())
 }
 
+/// Bytes of the blocks that files take: one of redb has holes.
 fn size_of(path: &Path) -> io::Result<u64> {
     let mut sum = 0;
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        sum += if metadata.is_dir() { size_of(&entry.path())? } else { metadata.len() };
+        sum += if metadata.is_dir() { size_of(&entry.path())? } else { blocks(&metadata) };
     }
     Ok(sum)
+}
+
+#[cfg(unix)]
+fn blocks(metadata: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::blocks(metadata) * 512
+}
+
+#[cfg(not(unix))]
+fn blocks(metadata: &std::fs::Metadata) -> u64 {
+    metadata.len()
 }
 
 /// The most memory that this process has had, as Linux says.
