@@ -25,9 +25,13 @@ pub(super) fn open_disk(path: &Path, options: FileOptions) -> Result<FileStore> 
     }
     let root = vfs::create_dir(path)?;
     // Nothing is written, not even the lock, into a directory that belongs to somebody else.
-    if !root.join("format").exists() {
+    let is_made = || root.join("format").exists();
+    if !is_made() {
         let entries = Disk.list(&root).map_err(Error::io("list", &root))?;
-        if let Some(other) = entries.iter().find(|entry| !UNFINISHED.contains(&entry.name.as_str())) {
+        // Somebody else may have made the store meanwhile: only what is there before the format tells of other owners.
+        if let Some(other) = entries.iter().find(|entry| !UNFINISHED.contains(&entry.name.as_str()))
+            && !is_made()
+        {
             return Err(not_a_store(&format!("it is a directory with {:?} in it", other.name)));
         }
     }

@@ -17,6 +17,22 @@ impl Place for Directory {
 
 crate::conformance_tests!(conformance, Directory::new);
 
+#[test]
+fn several_may_make_a_store_at_once() {
+    for _ in 0..50 {
+        let dir = tempfile::tempdir().unwrap();
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    FileStore::open(dir.path().join("store")).unwrap();
+                });
+            }
+        });
+    }
+}
+
 mod faults {
     use std::sync::Arc;
 
