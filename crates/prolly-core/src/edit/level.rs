@@ -5,7 +5,10 @@
 //!
 //! **Invariant:** the level that results is the one that chunking all of its entries from the first would give.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{
+    cmp::Ordering,
+    sync::{Arc, Weak},
+};
 
 use super::{
     Change, Child, Edits,
@@ -220,7 +223,8 @@ fn push_old(chunker: &mut Chunker, old: &Node, index: usize, key: &[u8]) {
         chunker.push_value(key, old.tagged_value(index), locator);
     } else {
         let (link, len) = (old.child(index), old.child_len(index));
-        chunker.push_child(key, &Child { link, len, decoded: old.child_pointer(index) });
+        // To copy the pointer would count a reference to each sibling, all over the memory: it is found again when it is read.
+        chunker.push_child(key, &Child { link, len, decoded: Weak::new() });
     }
 }
 

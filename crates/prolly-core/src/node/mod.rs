@@ -266,11 +266,6 @@ impl Node {
         self.children[index].load().upgrade()
     }
 
-    /// The pointer to child `index`, dangling when the child is not in memory.
-    pub(crate) fn child_pointer(&self, index: usize) -> Weak<Node> {
-        self.children[index].load_full()
-    }
-
     /// Size of entry `index` in bytes, as the boundary rule counts it.
     pub(crate) fn entry_bytes(&self, index: usize) -> usize {
         self.key_len(index) + if self.is_leaf() { self.tagged_value(index).len() } else { CHILD_BYTES }
