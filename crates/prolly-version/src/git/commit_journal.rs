@@ -44,7 +44,7 @@ const BOOT_ID_BYTES: usize = 36;
 const RECORD_HEADER_BYTES: usize = 24;
 /// Length of the file: it never changes, so that a sync has to write nothing but content.
 const JOURNAL_BYTES: u64 = 1 << 20;
-/// The longest payload that goes into the journal; a larger commit is made durable in its own place.
+/// The longest pack, with its index, that goes into the journal; a larger commit is made durable in its own place.
 pub(super) const RECORD_BYTES_MAX: u64 = JOURNAL_BYTES / 4;
 /// Commits after which the journal is settled.
 const RECORDS_MAX: usize = 16;
@@ -164,9 +164,10 @@ impl CommitJournal {
         self.records.is_empty()
     }
 
-    /// Whether so many commits are listed that it is time to settle.
+    /// Whether so many commits are listed that it is time to settle. Until then there is room for the longest record, and
+    /// as much again for what frames it and the names in it.
     pub(super) fn is_full(&self) -> bool {
-        self.records.len() >= RECORDS_MAX || self.end + RECORD_BYTES_MAX > JOURNAL_BYTES
+        self.records.len() >= RECORDS_MAX || self.end + 2 * RECORD_BYTES_MAX > JOURNAL_BYTES
     }
 
     /// Adds a record, durably. The journal must not be full.

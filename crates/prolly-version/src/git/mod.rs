@@ -37,7 +37,7 @@ mod tests;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use commit_journal::CommitJournal;
@@ -104,8 +104,10 @@ impl GitGraph {
 
 impl Drop for GitGraph {
     fn drop(&mut self) {
-        // What cannot be settled now is by the next to write. Nobody is left to be told.
-        if self.journalled {
+        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // One that has not written leaves everything as it is. What cannot be settled now is by the next to write; nobody is
+        // left to be told.
+        if writer.journal.as_ref().is_some_and(|journal| !journal.is_empty()) {
             drop(self.write());
         }
     }

@@ -1,10 +1,8 @@
 //! Counting blobs, and sweeping those that nothing names.
 
-use prolly_core::{
-    Error as TreeError, HashedMap, Link, Node, NodeReader, Record, ValueRef, blob::PART_BYTES_MIN,
-};
+use prolly_core::{Error as TreeError, HashedMap, Link, Node, NodeReader, ValueRef, blob::PART_BYTES_MIN};
 
-use super::Store;
+use super::{Store, stream::note_objects};
 use crate::{CommitId, Error, Result, revision::read_commit};
 
 /// What a sweep of blobs found and did. It counts objects: a short blob is one, a longer one has a part for every 64 KiB or
@@ -99,19 +97,9 @@ impl Count<'_> {
     fn blob(&mut self, top: Link, len: u64) -> prolly_core::Result<()> {
         // One that short is a single part; the parts below the lowest lists need not be read either.
         let may_be_list = len > PART_BYTES_MIN as u64;
-        let mut open = vec![(top, may_be_list)];
-        while let Some((link, may_be_list)) = open.pop() {
-            if self.seen.insert(link.hash, ()).is_some() {
-                continue;
-            }
-            self.referenced += 1;
-            if may_be_list {
-                let encoded = self.objects.read_record(&link)?;
-                let list = Record::decode(&encoded)?;
-                let level = list.payload.first().copied().unwrap_or_default();
-                open.extend(list.links().map(|hash| (Link::from(hash), level > 1)));
-            }
-        }
+        let before = self.seen.len();
+        note_objects(self.objects, (top, may_be_list), &mut self.seen)?;
+        self.referenced += (self.seen.len() - before) as u64;
         Ok(())
     }
 }

@@ -103,9 +103,7 @@ impl Store {
             && let Some(found) = version.find(key)?
             && let (ValueRef::Blob { .. }, Some(link)) = (found.value(), found.link())
         {
-            each_link(&**version.reader(), &link, &mut |hash| {
-                shared.insert(*hash, ());
-            })?;
+            note_objects(&**version.reader(), (link, true), &mut shared)?;
         }
         Ok(BlobTarget { nodes, base, shared, has_shared: AtomicBool::new(false) })
     }
@@ -244,20 +242,29 @@ fn each_unshared_record(
     Ok(())
 }
 
-/// Visits the addresses of the objects of a blob, each once, reading its lists only.
-fn each_link(reader: &dyn NodeReader, top: &Link, visit: &mut dyn FnMut(&Hash)) -> Result<()> {
-    let mut seen: HashedMap<()> = HashedMap::default();
-    let mut open = vec![(*top, true)];
+/// Adds the addresses of the objects of a blob to those that were `seen`, reading its lists only. A blob that is known to be
+/// short is not read at all, and neither is what lies below an object seen before.
+pub(super) fn note_objects(
+    reader: &dyn NodeReader,
+    (top, may_be_list): (Link, bool),
+    seen: &mut HashedMap<()>,
+) -> prolly_core::Result<()> {
+    let mut open = vec![(top, may_be_list)];
     while let Some((link, may_be_list)) = open.pop() {
         if seen.insert(link.hash, ()).is_some() {
             continue;
         }
-        visit(&link.hash);
         if may_be_list {
             let encoded = reader.read_record(&link)?;
             let list = Record::decode(&encoded)?;
-            let level = list.payload.first().copied().unwrap_or_default();
-            open.extend(list.links().map(|hash| (Link::from(hash), level > 1)));
+            let mut links = list.links().map(Link::from).peekable();
+            // A part has no links, and anything for its first byte.
+            if links.peek().is_some() {
+                let reason = || "a list of a blob does not say its level".to_owned();
+                let level = list.payload.first().copied();
+                let level = level.ok_or_else(|| TreeError::Corrupt { hash: link.hash, reason: reason() })?;
+                open.extend(links.map(|link| (link, level > 1)));
+            }
         }
     }
     Ok(())

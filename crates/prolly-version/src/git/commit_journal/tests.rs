@@ -269,3 +269,36 @@ fn where_runs_of_the_system_cannot_be_told_apart_nothing_is_journalled() {
     assert!(!journal(dir.path()).exists());
     BOOT_IS_UNKNOWN.set(false);
 }
+
+#[test]
+fn a_handle_that_writes_nothing_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    commit(&GitGraph::open_or_init(dir.path(), &GitOptions::default()).unwrap(), "0").unwrap();
+    let own = dir.path().join(".git/prollytree");
+    std::fs::remove_dir_all(&own).unwrap();
+    drop(journalled(dir.path()));
+    assert!(!own.exists());
+}
+
+#[test]
+fn until_a_journal_is_full_it_has_room_for_the_longest_record() {
+    let dir = tempfile::tempdir().unwrap();
+    commit(&journalled(dir.path()), "0").unwrap();
+    let layout = super::Layout::new(&dir.path().join(".git"));
+    let record = |bytes: u64| super::Record {
+        moves: vec![(format!("refs/heads/{}", "long/".repeat(700)), Some([1; 20]), [2; 20])],
+        checksum: [3; 20],
+        pack: vec![4; usize::try_from(bytes).unwrap()],
+        index: Vec::new(),
+    };
+    let longest = super::RECORD_BYTES_MAX;
+    for last in (longest - 20_000..=longest).step_by(1000) {
+        let mut journal = super::CommitJournal::create(&layout).unwrap();
+        for bytes in [longest, longest, last, longest] {
+            if !journal.is_full() {
+                journal.append(record(bytes)).unwrap();
+            }
+        }
+        assert!(journal.is_full());
+    }
+}
