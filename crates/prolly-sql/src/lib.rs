@@ -1,0 +1,15 @@
+//! SQL over a versioned store: tables and indexes are trees in the store's catalog, so they are committed, branched, diffed
+//! and merged with everything else in it.
+//!
+//! The parser and the executor are GlueSQL's. What is here is how rows lie in trees, which rows a statement has to touch,
+//! and what versions mean for rows.
+
+mod error;
+mod table;
+
+pub use error::{Error, Result};
+pub use gluesql_core::{
+    ast::DataType,
+    data::Value,
+    executor::{Payload, PayloadVariable},
+};
