@@ -51,10 +51,7 @@ pub(crate) struct Index {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum IndexKind {
     /// `CREATE INDEX`.
-    Named {
-        name: String,
-        order: SchemaIndexOrd,
-    },
+    Named { name: String, order: SchemaIndexOrd },
     /// A column that is `UNIQUE`, by its id.
     Unique { column: u64 },
     /// A column that refers to another table, by its id.

@@ -181,6 +181,19 @@ impl Catalog {
         Ok(Entries { range })
     }
 
+    /// The names of the trees of a kind that begin with some bytes, in their order.
+    ///
+    /// # Errors
+    /// [`Error::DamagedCatalog`], or what reading reports.
+    pub fn keys(&self, kind: TreeKind, prefix: &[u8]) -> Result<Vec<TreeKey>> {
+        let mut range = self.tree.prefix(&TreeKey::new(kind, prefix).to_catalog_key())?;
+        let mut keys = Vec::new();
+        while let Some((key, _)) = range.next_entry()? {
+            keys.push(read_key(key)?);
+        }
+        Ok(keys)
+    }
+
     /// The catalog after some trees were set and others (`None`) removed; new nodes of the catalog go to `writer`, from
     /// which its reader must be able to read them.
     ///

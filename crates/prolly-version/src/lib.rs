@@ -76,7 +76,7 @@ pub use refname::{
 pub use revision::resolve;
 pub use store::{
     BackendKind, BlobReport, Change, ChangeKind, Changes, Clock, History, Identity, MergeOptions, Options,
-    ResetMode, Snapshot, StagedChange, Status, Store, Timestamp, ValueReader,
+    ResetMode, Snapshot, StagedChange, Staging, Stamp, Status, Store, Timestamp, ValueReader,
 };
 pub use tree_key::{KeyInTree, TreeKey, TreeKind};
 pub use walk::{Log, is_ancestor, merge_bases};

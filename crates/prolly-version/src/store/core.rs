@@ -6,10 +6,11 @@
 
 use std::{
     collections::BTreeSet,
+    ops::{Deref, DerefMut},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, ThreadId},
 };
@@ -34,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) cache: Arc<NodeCache>,
     pub(crate) drivers: RwLock<Arc<MergeDrivers>>,
     pub(crate) editor: Mutex<Editor>,
+    /// Counts up when somebody takes the editor, and when it is given back: odd while somebody has it.
+    pub(crate) edits: AtomicU64,
     pub(crate) is_merging: AtomicBool,
     pub(crate) merging_thread: Mutex<Option<ThreadId>>,
     pub(crate) state: RwLock<State>,
@@ -49,6 +52,32 @@ pub(crate) struct Editor {
     begin: Begin,
     /// The commits that refs keep because what is staged shares nodes with them.
     kept: BTreeSet<CommitId>,
+}
+
+/// The editor, taken.
+pub(crate) struct Editing<'a> {
+    edits: &'a AtomicU64,
+    editor: MutexGuard<'a, Editor>,
+}
+
+impl Deref for Editing<'_> {
+    type Target = Editor;
+
+    fn deref(&self) -> &Editor {
+        &self.editor
+    }
+}
+
+impl DerefMut for Editing<'_> {
+    fn deref_mut(&mut self) -> &mut Editor {
+        &mut self.editor
+    }
+}
+
+impl Drop for Editing<'_> {
+    fn drop(&mut self) {
+        self.edits.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// Says that a thread is merging, until it is dropped.
@@ -74,11 +103,13 @@ impl Core {
     ///
     /// # Errors
     /// [`Error::Merging`] when this thread has it: a resolver has called back.
-    pub(crate) fn edit(&self) -> Result<MutexGuard<'_, Editor>> {
+    pub(crate) fn edit(&self) -> Result<Editing<'_>> {
         if self.is_merging.load(Ordering::Acquire) && *lock(&self.merging_thread) == Some(current_thread()) {
             return Err(Error::Merging);
         }
-        Ok(lock(&self.editor))
+        let editor = lock(&self.editor);
+        self.edits.fetch_add(1, Ordering::AcqRel);
+        Ok(Editing { edits: &self.edits, editor })
     }
 
     /// Notes that this thread, which has the editor, calls resolvers while the guard is kept.

@@ -62,15 +62,7 @@ impl Store {
         tree: &TreeKey,
         entries: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        let mut editor = self.core().edit()?;
-        let mut state = self.core().write();
-        let present = state.present(tree)?;
-        for (key, value) in entries {
-            let (key, value) = (key.as_ref(), value.as_ref());
-            present.tree.insert(key, value)?;
-            editor.push(tree, &Op::Put { key, value })?;
-        }
-        Ok(())
+        self.stage()?.edit(tree, entries.into_iter().map(|(key, value)| (key, Some(value))))
     }
 
     /// Stages another value for a key that exists; says whether it does. If not, nothing is staged.

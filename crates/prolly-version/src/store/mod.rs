@@ -20,6 +20,7 @@ mod options;
 pub(crate) mod reencode;
 mod registry;
 mod snapshot;
+mod staging;
 pub(crate) mod state;
 mod status;
 mod stream;
@@ -35,6 +36,7 @@ pub use history::History;
 pub use merge::{MergeOptions, ResetMode};
 pub use options::{BackendKind, Clock, Identity, Options, Timestamp};
 pub use snapshot::Snapshot;
+pub use staging::{Staging, Stamp};
 pub use status::{ChangeKind, StagedChange, Status};
 pub use stream::ValueReader;
 

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use prolly_core::{Blob, NodeWriter, Record, Tree};
@@ -117,6 +120,7 @@ impl Core {
             cache,
             drivers,
             editor,
+            edits: AtomicU64::new(0),
             is_merging: AtomicBool::new(false),
             merging_thread: Mutex::default(),
             state,

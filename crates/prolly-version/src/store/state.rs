@@ -10,7 +10,7 @@ use std::{
 use prolly_core::{NodeWriter, ProllyTree, Tree};
 
 use super::nodes::{StagedNodes, TreeNodes};
-use crate::{Catalog, CommitId, Error, Head, Result, TreeKey, TreeVersion};
+use crate::{Catalog, CommitId, Error, Head, Result, TreeKey, TreeKind, TreeVersion};
 
 /// How many trees are open before the unchanged ones are closed; after that, twice as many as were left.
 const OPEN_TREES_MAX: usize = 1024;
@@ -190,6 +190,24 @@ impl State {
         let nodes = self.nodes.for_tree();
         nodes.take_in_pending(version.tree.root().link())?;
         self.put(to, start, Some(Present::new(nodes, &version)))
+    }
+
+    /// The names of the trees of a kind that begin with some bytes.
+    pub(crate) fn tree_keys(&self, kind: TreeKind, prefix: &[u8]) -> Result<Vec<TreeKey>> {
+        let stored = self.catalog.keys(kind, prefix)?;
+        let first = TreeKey::new(kind, prefix);
+        let open = self
+            .trees
+            .range(first..)
+            .take_while(|(key, _)| key.kind() == kind && key.name().starts_with(prefix));
+        let mut keys: BTreeSet<_> = stored.into_iter().collect();
+        for (key, working) in open {
+            match working.now {
+                Some(_) => keys.insert(key.clone()),
+                None => keys.remove(key),
+            };
+        }
+        Ok(keys.into_iter().collect())
     }
 
     /// Everything that differs from the base.

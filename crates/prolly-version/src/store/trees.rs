@@ -1,6 +1,6 @@
 //! Staging trees as a whole: making, dropping, copying and renaming them.
 
-use prolly_core::{Tree, TreeConfig};
+use prolly_core::TreeConfig;
 
 use super::{Store, reencode::reencode, state::Start};
 use crate::{Catalog, Error, Result, TreeKey, TreeVersion, journal::Op};
@@ -32,15 +32,7 @@ impl Store {
     /// # Errors
     /// [`Error::TreeExists`], `InvalidConfig`, or as [`Store::insert`].
     pub fn create_tree(&self, tree: &TreeKey, config: TreeConfig, metadata: &[u8]) -> Result<()> {
-        let mut editor = self.core().edit()?;
-        let mut state = self.core().write();
-        if state.open(tree)?.is_some_and(|working| working.now.is_some()) {
-            return Err(Error::TreeExists { tree: tree.clone() });
-        }
-        let empty = Tree::empty(self.core().graph.objects(), config)?;
-        let version = TreeVersion { tree: empty, metadata: metadata.to_vec() };
-        state.set(tree, Some(Start { version, source: None }))?;
-        editor.push(tree, &Op::Create { config, metadata })
+        self.stage()?.create_tree(tree, config, metadata)
     }
 
     /// Stages the removal of a tree; says whether it existed.
@@ -48,14 +40,7 @@ impl Store {
     /// # Errors
     /// As [`Store::insert`].
     pub fn drop_tree(&self, tree: &TreeKey) -> Result<bool> {
-        let mut editor = self.core().edit()?;
-        let mut state = self.core().write();
-        if state.open(tree)?.is_none_or(|working| working.now.is_none()) {
-            return Ok(false);
-        }
-        state.set(tree, None)?;
-        editor.push(tree, &Op::Drop)?;
-        Ok(true)
+        self.stage()?.drop_tree(tree)
     }
 
     /// Stages a tree as a copy of one of a commit, replacing the tree of this name if there is one. Costs O(log n): the nodes
@@ -108,9 +93,7 @@ impl Store {
     /// # Errors
     /// As [`Store::insert`].
     pub fn set_metadata(&self, tree: &TreeKey, metadata: &[u8]) -> Result<()> {
-        let mut editor = self.core().edit()?;
-        self.core().write().present(tree)?.metadata = metadata.to_vec();
-        editor.push(tree, &Op::Metadata(metadata))
+        self.stage()?.set_metadata(tree, metadata)
     }
 
     /// The configuration of a tree.
@@ -147,17 +130,6 @@ impl Store {
     /// # Errors
     /// [`Error::UnknownTree`], [`Error::TreeExists`] when the new name is taken, or as [`Store::insert`].
     pub fn rename_tree(&self, from: &TreeKey, to: &[u8]) -> Result<()> {
-        let to = TreeKey::new(from.kind(), to);
-        let mut editor = self.core().edit()?;
-        let mut state = self.core().write();
-        state.present(from)?;
-        if *from == to {
-            return Ok(());
-        }
-        if state.open(&to)?.is_some_and(|working| working.now.is_some()) {
-            return Err(Error::TreeExists { tree: to });
-        }
-        state.rename(from, &to)?;
-        editor.push(from, &Op::Rename { to: to.name() })
+        self.stage()?.rename_tree(from, to)
     }
 }

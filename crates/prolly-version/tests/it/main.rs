@@ -9,6 +9,7 @@ mod merge;
 mod model;
 mod process;
 mod revision;
+mod staging;
 mod store;
 mod support;
 mod swept;

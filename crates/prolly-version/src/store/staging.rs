@@ -1,0 +1,162 @@
+//! Staging several changes as one: nobody sees some of them without the others.
+
+use std::sync::{RwLockWriteGuard, atomic::Ordering};
+
+use prolly_core::{Tree, TreeConfig};
+
+use super::{
+    Store,
+    core::{Core, Editing},
+    state::{Start, State},
+};
+use crate::{Error, Result, TreeKey, TreeKind, TreeVersion, journal::Op};
+
+/// A moment in the life of a store in this process: equal ones mean that nothing was staged, committed or moved in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp(u64);
+
+/// The right to stage, for as long as it is kept; from [`Store::stage`]. Readers and other writers wait meanwhile.
+///
+/// A method that fails with anything but [`Error::Io`] has staged nothing. After [`Error::Io`] (of the staging journal) the
+/// change is staged, but would not survive a crash.
+pub struct Staging<'a> {
+    core: &'a Core,
+    // In the order in which they are given back.
+    state: RwLockWriteGuard<'a, State>,
+    editor: Editing<'a>,
+    stamp: Stamp,
+}
+
+impl Store {
+    /// Takes the right to stage, once nobody else has it.
+    ///
+    /// # Errors
+    /// [`Error::Merging`] in a resolver of a merge of this store.
+    pub fn stage(&self) -> Result<Staging<'_>> {
+        let core = self.core();
+        let editor = core.edit()?;
+        // Taking the editor was counted too.
+        let stamp = Stamp(core.edits.load(Ordering::Acquire) - 1);
+        Ok(Staging { core, state: core.write(), editor, stamp })
+    }
+
+    /// This moment; `None` while somebody is staging, committing or moving. What was read between two equal stamps is what
+    /// the store held at one moment.
+    pub fn stamp(&self) -> Option<Stamp> {
+        let edits = self.core().edits.load(Ordering::Acquire);
+        edits.is_multiple_of(2).then_some(Stamp(edits))
+    }
+
+    /// The names of the trees of a kind that begin with some bytes, as they are now, staged changes included. Costs
+    /// O(log n) and the number of trees that it names or that are open.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn tree_keys(&self, kind: TreeKind, prefix: &[u8]) -> Result<Vec<TreeKey>> {
+        self.core().read().tree_keys(kind, prefix)
+    }
+}
+
+impl Staging<'_> {
+    /// The moment before it was taken.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// Reads the value of a key, staged changes included.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`], or what reading reports.
+    pub fn get(&mut self, tree: &TreeKey, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.state.present(tree)?.tree.get(key)?)
+    }
+
+    /// A tree as it is, staged changes included; `None` when there is none of this name.
+    ///
+    /// # Errors
+    /// What reading and flushing report.
+    pub fn version(&mut self, tree: &TreeKey) -> Result<Option<TreeVersion>> {
+        let present = self.state.open(tree)?.and_then(|working| working.now.as_mut());
+        present.map(super::state::Present::version).transpose()
+    }
+
+    /// Stages a new, empty tree.
+    ///
+    /// # Errors
+    /// [`Error::TreeExists`], `InvalidConfig`.
+    pub fn create_tree(&mut self, tree: &TreeKey, config: TreeConfig, metadata: &[u8]) -> Result<()> {
+        if self.state.open(tree)?.is_some_and(|working| working.now.is_some()) {
+            return Err(Error::TreeExists { tree: tree.clone() });
+        }
+        let empty = Tree::empty(self.core.graph.objects(), config)?;
+        let version = TreeVersion { tree: empty, metadata: metadata.to_vec() };
+        self.state.set(tree, Some(Start { version, source: None }))?;
+        self.editor.push(tree, &Op::Create { config, metadata })
+    }
+
+    /// Stages the removal of a tree; says whether it existed.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn drop_tree(&mut self, tree: &TreeKey) -> Result<bool> {
+        if self.state.open(tree)?.is_none_or(|working| working.now.is_none()) {
+            return Ok(false);
+        }
+        self.state.set(tree, None)?;
+        self.editor.push(tree, &Op::Drop)?;
+        Ok(true)
+    }
+
+    /// Stages another name for a tree, with what is staged in it. Costs O(1): the nodes are shared.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`], [`Error::TreeExists`] when the new name is taken.
+    pub fn rename_tree(&mut self, from: &TreeKey, to: &[u8]) -> Result<()> {
+        let to = TreeKey::new(from.kind(), to);
+        self.state.present(from)?;
+        if *from == to {
+            return Ok(());
+        }
+        if self.state.open(&to)?.is_some_and(|working| working.now.is_some()) {
+            return Err(Error::TreeExists { tree: to });
+        }
+        self.state.rename(from, &to)?;
+        self.editor.push(from, &Op::Rename { to: to.name() })
+    }
+
+    /// Stages other metadata for a tree.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`].
+    pub fn set_metadata(&mut self, tree: &TreeKey, metadata: &[u8]) -> Result<()> {
+        self.state.present(tree)?.metadata = metadata.to_vec();
+        self.editor.push(tree, &Op::Metadata(metadata))
+    }
+
+    /// Stages values, and removals (`None`), of keys. When an entry is refused, those before it are staged.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTree`]; `KeyTooLong` beyond 64 KiB.
+    pub fn edit<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        tree: &TreeKey,
+        edits: impl IntoIterator<Item = (K, Option<V>)>,
+    ) -> Result<()> {
+        let present = self.state.present(tree)?;
+        for (key, value) in edits {
+            let key = key.as_ref();
+            match &value {
+                Some(value) => {
+                    let value = value.as_ref();
+                    present.tree.insert(key, value)?;
+                    self.editor.push(tree, &Op::Put { key, value })?;
+                }
+                None => {
+                    present.tree.remove(key)?;
+                    self.editor.push(tree, &Op::Delete { key })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
