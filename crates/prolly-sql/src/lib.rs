@@ -4,8 +4,14 @@
 //! The parser and the executor are GlueSQL's. What is here is how rows lie in trees, which rows a statement has to touch,
 //! and what versions mean for rows.
 
+#![allow(dead_code, reason = "the storage that uses these modules is not here yet")]
+
 mod error;
+mod key;
 mod table;
+mod temporal;
+#[cfg(test)]
+mod testing;
 
 pub use error::{Error, Result};
 pub use gluesql_core::{
