@@ -4,10 +4,11 @@
 //! The parser and the executor are GlueSQL's. What is here is how rows lie in trees, which rows a statement has to touch,
 //! and what versions mean for rows.
 
-#![allow(dead_code, reason = "the storage that uses these modules is not here yet")]
+#![allow(dead_code, unused_imports, reason = "the storage that uses these modules is not here yet")]
 
 mod error;
 mod key;
+mod row;
 mod table;
 mod temporal;
 #[cfg(test)]
