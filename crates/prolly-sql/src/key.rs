@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! false, true            05 00, 05 01
-//! integer of any type    -m-1: 1F-n, complement of m in n bytes; m: 20+n, m in n bytes (n as few as m needs, none for 0)
+//! integer of any type    20, then 30+m for m from -32 to 191; EF+n, m in n bytes for a greater m;
+//!                        10-n, complement of m in n bytes for a lesser -m-1; n is as few as m needs
 //! float, also widened    38, 8 bytes: all bits inverted when negative, else the sign bit; 0 for -0, one NaN, the greatest
 //! decimal                40, then 01 negative, 02 zero, 03 positive, then unless zero 40 + exponent, digits to base 100
-//! text                   48, bytes with 00 as 00 FF, 00
+//! text                   48, bytes with 00 as 01 01 and 01 as 01 02, 00
 //! bytes                  50, likewise
 //! date                   58, days since 1970-01-01 + 2^31 in 4 bytes
 //! timestamp              60, a date's 4 bytes, a time's 6
@@ -19,9 +20,9 @@
 //! Several values are one after another. Numbers are big-endian.
 //!
 //! **Invariant:** the bytes of two lists of values compare as the lists do, for each place within a family of types (a row of
-//! the table above); values that SQL holds equal there have the same bytes. No value begins with `FF`, and no list is a prefix
-//! of another's bytes unless what follows is its next value, or `FF`: the keys that begin with a list of values are those
-//! from its bytes up to its bytes followed by `FF`.
+//! the table above, which begins with one byte of its own); values that SQL holds equal there have the same bytes. No value's
+//! bytes are a prefix of another's, so the keys that begin with a list of values are those that begin with its bytes. None
+//! begins with `FF`.
 
 use std::net::IpAddr;
 
@@ -37,7 +38,6 @@ use crate::{
 };
 
 const BOOL: u8 = 0x05;
-/// Zero; the lengths of integers count up and down from it.
 const INTEGER: u8 = 0x20;
 const FLOAT: u8 = 0x38;
 const DECIMAL: u8 = 0x40;
@@ -51,8 +51,10 @@ const UUID: u8 = 0x78;
 const ADDRESS: u8 = 0x80;
 const NULL: u8 = 0xFE;
 
-/// What no encoding begins with: greater than every key that begins with the bytes before it.
-pub(crate) const BEYOND: u8 = 0xFF;
+/// What stands for the integer 0 after their tag; that for those near to it counts up and down from there.
+const ZERO: u8 = 0x30;
+/// The integers that are one byte after their tag.
+const SMALL: std::ops::RangeInclusive<i128> = -32..=191;
 
 /// Appends the encoding of a value.
 ///
@@ -150,12 +152,6 @@ pub(crate) fn short_hash(bytes: &[u8]) -> u64 {
     u64::from_be_bytes(short)
 }
 
-/// The first of the keys that do not begin with these bytes and are greater: where a range over the keys that begin with the
-/// values encoded in `prefix` ends.
-pub(crate) fn end_of_prefix(prefix: &[u8]) -> Vec<u8> {
-    [prefix, &[BEYOND]].concat()
-}
-
 /// The values of a key, each of the widest type of its family: equal to those encoded, not of their very type.
 ///
 /// # Errors
@@ -195,9 +191,14 @@ fn encode_signed(out: &mut Vec<u8>, value: i128) {
 
 /// An integer: `magnitude`, or `-magnitude - 1`.
 fn encode_magnitude(out: &mut Vec<u8>, magnitude: u128, negative: bool) {
+    out.push(INTEGER);
+    if magnitude < if negative { 32 } else { 192 } {
+        let small = magnitude as u8;
+        return out.push(if negative { ZERO - 1 - small } else { ZERO + small });
+    }
     let len = 16 - magnitude.leading_zeros() as u8 / 8;
     let bytes = if negative { !magnitude } else { magnitude }.to_be_bytes();
-    out.push(if negative { INTEGER - 1 - len } else { INTEGER + len });
+    out.push(if negative { 0x10 - len } else { 0xEF + len });
     out.extend_from_slice(&bytes[16 - usize::from(len)..]);
 }
 
@@ -253,10 +254,10 @@ fn encode_decimal(out: &mut Vec<u8>, value: Decimal) {
 fn encode_bytes(out: &mut Vec<u8>, tag: u8, mut bytes: &[u8]) {
     out.reserve(bytes.len() + 2);
     out.push(tag);
-    while let Some(zero) = bytes.iter().position(|byte| *byte == 0) {
-        out.extend_from_slice(&bytes[..=zero]);
-        out.push(0xFF);
-        bytes = &bytes[zero + 1..];
+    while let Some(place) = bytes.iter().position(|byte| *byte <= 1) {
+        out.extend_from_slice(&bytes[..place]);
+        out.extend([1, bytes[place] + 1]);
+        bytes = &bytes[place + 1..];
     }
     out.extend_from_slice(bytes);
     out.push(0);
@@ -317,8 +318,11 @@ fn decode_value(bytes: &mut &[u8]) -> Option<Value> {
             [1] => Value::Bool(true),
             _ => return None,
         },
-        0x0F..=0x1F => decode_integer(bytes, usize::from(INTEGER - 1 - tag), true)?,
-        0x20..=0x30 => decode_integer(bytes, usize::from(tag - INTEGER), false)?,
+        INTEGER => match take(bytes)? {
+            [len @ 0..=0x0F] => decode_integer(bytes, usize::from(0x10 - len), true)?,
+            [len @ 0xF0..=0xFF] => decode_integer(bytes, usize::from(len - 0xEF), false)?,
+            [small] => Value::I64(i64::from(small) - i64::from(ZERO)),
+        },
         FLOAT => {
             let ordered = u64::from_be_bytes(take(bytes)?);
             let bits = if ordered >> 63 == 1 { ordered ^ 1 << 63 } else { !ordered };
@@ -354,12 +358,15 @@ fn decode_integer(bytes: &mut &[u8], len: usize, negative: bool) -> Option<Value
     *bytes = rest;
     let magnitude =
         taken.iter().fold(0, |sum: u128, byte| sum << 8 | u128::from(if negative { !*byte } else { *byte }));
-    if len > 0 && magnitude >> (8 * (len - 1)) == 0 {
+    if magnitude >> (8 * (len - 1)) == 0 {
         return None;
     }
     match i128::try_from(magnitude) {
         Ok(magnitude) => {
             let value = if negative { !magnitude } else { magnitude };
+            if SMALL.contains(&value) {
+                return None;
+            }
             Some(i64::try_from(value).map_or(Value::I128(value), Value::I64))
         }
         Err(_) => (!negative).then_some(Value::U128(magnitude)),
@@ -401,14 +408,20 @@ fn decode_decimal(bytes: &mut &[u8]) -> Option<Decimal> {
 fn decode_bytes(bytes: &mut &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     loop {
-        let zero = bytes.iter().position(|byte| *byte == 0)?;
-        out.extend_from_slice(&bytes[..zero]);
-        *bytes = &bytes[zero + 1..];
-        if bytes.first() != Some(&0xFF) {
-            return Some(out);
+        let place = bytes.iter().position(|byte| *byte <= 1)?;
+        let (literal, mark) = bytes.split_at(place);
+        out.extend_from_slice(literal);
+        match mark {
+            [0, rest @ ..] => {
+                *bytes = rest;
+                return Some(out);
+            }
+            [1, escaped @ (1 | 2), rest @ ..] => {
+                out.push(escaped - 1);
+                *bytes = rest;
+            }
+            _ => return None,
         }
-        out.push(0);
-        *bytes = &bytes[1..];
     }
 }
 

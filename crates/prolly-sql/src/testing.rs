@@ -21,7 +21,7 @@ pub(crate) fn any_key_value() -> BoxedStrategy<Value> {
         1 => any::<f32>().prop_map(Value::F32),
         4 => any_decimal().prop_map(Value::Decimal),
         4 => any_text().prop_map(Value::Str),
-        3 => collection::vec(prop_oneof![Just(0u8), Just(255), any::<u8>()], 0..5).prop_map(Value::Bytea),
+        3 => collection::vec(prop_oneof![0..3u8, Just(255), any::<u8>()], 0..5).prop_map(Value::Bytea),
         1 => any::<[u8; 4]>().prop_map(|octets| Value::Inet(IpAddr::from(octets))),
         1 => any::<[u8; 16]>().prop_map(|octets| Value::Inet(IpAddr::from(octets))),
         2 => any_date().prop_map(Value::Date),
@@ -89,7 +89,7 @@ fn any_decimal() -> BoxedStrategy<Decimal> {
 }
 
 fn any_text() -> BoxedStrategy<String> {
-    prop_oneof!["[ab\0]{0,4}", ".{0,8}", Just("\u{10FFFF}".to_owned())].boxed()
+    prop_oneof!["[ab\0\u{1}\u{2}]{0,4}", ".{0,8}", Just("\u{10FFFF}".to_owned())].boxed()
 }
 
 fn any_date() -> BoxedStrategy<NaiveDate> {
