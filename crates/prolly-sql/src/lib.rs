@@ -9,6 +9,7 @@
 mod error;
 mod key;
 mod row;
+mod schema;
 mod table;
 mod temporal;
 #[cfg(test)]

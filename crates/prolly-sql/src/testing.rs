@@ -1,15 +1,15 @@
-//! Arbitrary values for the property tests of this crate.
+//! Arbitrary values and tables for the property tests of this crate.
 
 use std::net::IpAddr;
 
 use gluesql_core::{
     chrono::{NaiveDate, NaiveDateTime, NaiveTime},
-    data::{Interval, Point, Value},
+    data::{Interval, Point, Schema, Value},
 };
 use proptest::{collection, prelude::*};
 use rust_decimal::Decimal;
 
-use crate::temporal;
+use crate::{table::Table, temporal};
 
 /// A value that can be part of a key. Small numbers and the ends of the ranges are frequent.
 pub(crate) fn any_key_value() -> BoxedStrategy<Value> {
@@ -119,4 +119,10 @@ pub(crate) fn any_interval() -> BoxedStrategy<Interval> {
         prop_oneof![-3..3i64, any::<i64>()].prop_map(Interval::Microsecond),
     ]
     .boxed()
+}
+
+/// The table that these statements make: `CREATE TABLE`, then any number of `CREATE INDEX`.
+pub(crate) fn table(sql: &str) -> Table {
+    let schema = Schema::from_ddl(sql).expect(sql);
+    Table::from_schema(&schema, None).expect(sql)
 }

@@ -44,11 +44,22 @@ fn row(table: &Table, bytes: &[u8]) -> Decoded<Vec<Value>> {
         };
     };
     let mut values = Vec::with_capacity(columns.len());
-    while !rest.is_empty() {
+    while let Some((&tag, after)) = rest.split_first() {
         if values.len() == columns.len() {
             return Err("it has more values than the table has columns");
         }
-        values.push(value(&mut rest, MAX_DEPTH)?);
+        rest = after;
+        // Pushed where they are made: a value that is returned first is moved in pieces, which costs more than reading it.
+        match tag {
+            tag::SHORT_TEXT.. => {
+                values.push(Value::Str(text(&mut rest, usize::from(tag - tag::SHORT_TEXT))?))
+            }
+            tag::SMALL_INT.. => values.push(Value::I64(unzigzag(u64::from(tag - tag::SMALL_INT)))),
+            tag::I64 => values.push(Value::I64(long_integer(&mut rest)?)),
+            tag::F64 => values.push(Value::F64(float(&mut rest)?)),
+            tag::NULL => values.push(Value::Null),
+            _ => values.push(tagged(tag, &mut rest, MAX_DEPTH)?),
+        }
     }
     for column in &columns[values.len()..] {
         values.push(column.fill.clone());
@@ -56,31 +67,24 @@ fn row(table: &Table, bytes: &[u8]) -> Decoded<Vec<Value>> {
     Ok(values)
 }
 
-#[inline]
 fn value(bytes: &mut &[u8], depth: usize) -> Decoded<Value> {
     let [tag] = take(bytes)?;
-    match tag {
-        tag::SHORT_TEXT.. => text(bytes, usize::from(tag - tag::SHORT_TEXT)).map(Value::Str),
-        tag::SMALL_INT.. => Ok(Value::I64(unzigzag(u64::from(tag - tag::SMALL_INT)))),
-        tag::NULL => Ok(Value::Null),
-        tag::FALSE => Ok(Value::Bool(false)),
-        tag::TRUE => Ok(Value::Bool(true)),
-        tag::I64 => match varint(bytes)? {
-            0..64 => Err("a small integer is stored at length"),
-            number => Ok(Value::I64(unzigzag(number))),
-        },
-        tag::F64 => float(bytes).map(Value::F64),
-        tag::TEXT => match length(bytes)? {
-            0..128 => Err("a short text is stored at length"),
-            len => text(bytes, len).map(Value::Str),
-        },
-        _ => rare(tag, bytes, depth),
-    }
+    tagged(tag, bytes, depth)
 }
 
-/// The values that are not in every table.
-fn rare(tag: u8, bytes: &mut &[u8], depth: usize) -> Decoded<Value> {
+fn tagged(tag: u8, bytes: &mut &[u8], depth: usize) -> Decoded<Value> {
     Ok(match tag {
+        tag::SHORT_TEXT.. => Value::Str(text(bytes, usize::from(tag - tag::SHORT_TEXT))?),
+        tag::SMALL_INT.. => Value::I64(unzigzag(u64::from(tag - tag::SMALL_INT))),
+        tag::NULL => Value::Null,
+        tag::FALSE => Value::Bool(false),
+        tag::TRUE => Value::Bool(true),
+        tag::I64 => Value::I64(long_integer(bytes)?),
+        tag::F64 => Value::F64(float(bytes)?),
+        tag::TEXT => match length(bytes)? {
+            0..128 => return Err("a short text is stored at length"),
+            len => Value::Str(text(bytes, len)?),
+        },
         tag::I8 => Value::I8(narrow(unzigzag(varint(bytes)?))?),
         tag::I16 => Value::I16(narrow(unzigzag(varint(bytes)?))?),
         tag::I32 => Value::I32(narrow(unzigzag(varint(bytes)?))?),
@@ -127,6 +131,15 @@ fn rare(tag: u8, bytes: &mut &[u8], depth: usize) -> Decoded<Value> {
     })
 }
 
+/// An INT that is not a small one.
+#[inline]
+fn long_integer(bytes: &mut &[u8]) -> Decoded<i64> {
+    match varint(bytes)? {
+        0..64 => Err("a small integer is stored at length"),
+        number => Ok(unzigzag(number)),
+    }
+}
+
 fn map(bytes: &mut &[u8], depth: usize) -> Decoded<BTreeMap<String, Value>> {
     let count = length(bytes)?;
     let mut entries: Vec<(String, Value)> = Vec::with_capacity(count.min(MAX_RESERVED));
@@ -168,6 +181,7 @@ fn time(bytes: &mut &[u8]) -> Decoded<gluesql_core::chrono::NaiveTime> {
     temporal::time(varint(bytes)?).ok_or("a time is out of range")
 }
 
+#[inline]
 fn float(bytes: &mut &[u8]) -> Decoded<f64> {
     let value = f64::from_le_bytes(take(bytes)?);
     if value.is_nan() && value.to_bits() != f64::NAN.abs().to_bits() {
@@ -215,26 +229,49 @@ fn unzigzag(number: u64) -> i64 {
 
 #[inline]
 fn varint(bytes: &mut &[u8]) -> Decoded<u64> {
-    let [first] = take(bytes)?;
-    if first < 0x80 { Ok(u64::from(first)) } else { narrow(longer(first, bytes, 64)?) }
+    let [first, second, ..] = **bytes else {
+        // The last byte of a row: it has to be all of the number.
+        let [first] = take(bytes)?;
+        return if first < 0x80 { Ok(u64::from(first)) } else { Err("it ends inside a value") };
+    };
+    if first < 0x80 {
+        *bytes = &bytes[1..];
+        return Ok(u64::from(first));
+    }
+    if (1..0x80).contains(&second) {
+        *bytes = &bytes[2..];
+        return Ok(u64::from(first & 0x7F) | u64::from(second) << 7);
+    }
+    longer(bytes)
+}
+
+fn longer(bytes: &mut &[u8]) -> Decoded<u64> {
+    let mut number = 0;
+    for (place, byte) in bytes.iter().enumerate().take(10) {
+        let part = u64::from(byte & 0x7F);
+        if place == 9 && part > 1 {
+            break;
+        }
+        number |= part << (7 * place);
+        if *byte < 0x80 {
+            *bytes = &bytes[place + 1..];
+            return if *byte == 0 { Err("a number is stored at length") } else { Ok(number) };
+        }
+    }
+    Err(if bytes.len() < 10 { "it ends inside a value" } else { "a number is out of its type's range" })
 }
 
 fn varint_long(bytes: &mut &[u8]) -> Decoded<u128> {
-    let [first] = take(bytes)?;
-    if first < 0x80 { Ok(u128::from(first)) } else { longer(first, bytes, 128) }
-}
-
-fn longer(first: u8, bytes: &mut &[u8], bits: u32) -> Decoded<u128> {
-    let mut number = u128::from(first & 0x7F);
-    for shift in (7..bits).step_by(7) {
+    let mut number = 0;
+    for shift in (0..128).step_by(7) {
         let [byte] = take(bytes)?;
         let part = u128::from(byte & 0x7F);
         if part.leading_zeros() < shift {
-            return Err("a number is out of its type's range");
+            break;
         }
         number |= part << shift;
         if byte < 0x80 {
-            return if byte == 0 { Err("a number is stored at length") } else { Ok(number) };
+            return if byte == 0 && shift > 0 { Err("a number is stored at length") } else { Ok(number) };
         }
     }
     Err("a number is out of its type's range")

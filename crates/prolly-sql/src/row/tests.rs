@@ -168,6 +168,27 @@ fn rows_are_pinned() {
     assert_eq!(exact(&decode_row(&table, &bytes).unwrap()), exact(&values));
 }
 
+/// The example of the page about the format.
+#[test]
+fn values_at_the_end_that_are_fills_are_left_out() {
+    let fills = [Value::Null, Value::Null, Value::Null, Value::Null, Value::I64(7), Value::Null];
+    let row = [
+        Value::I64(1),
+        Value::Str("é".to_owned()),
+        Value::F64(0.5),
+        Value::Null,
+        Value::I64(200),
+        Value::Null,
+    ];
+    let bytes = encode(&table(&fills), &row);
+    assert_eq!(bytes, b"\x01\x42\x82\xC3\xA9\x0E\0\0\0\0\0\0\xE0\x3F\0\x06\x90\x03");
+    let row = [Value::I64(1), Value::I8(7), Value::Null, Value::Null, Value::I64(7), Value::Null];
+    assert_eq!(encode(&table(&fills), &row), b"\x01\x42\x03\x0E");
+    // Equal for GlueSQL, but of another type.
+    let row = [Value::Null, Value::Null, Value::Null, Value::Null, Value::I8(7), Value::Null];
+    assert_eq!(encode(&table(&fills), &row), b"\x01\0\0\0\0\x03\x0E");
+}
+
 #[test]
 fn what_is_stored_in_another_way_is_refused() {
     let table = table(&[Value::Null, Value::Null]);
