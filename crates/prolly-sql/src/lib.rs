@@ -8,6 +8,7 @@
 
 mod error;
 mod key;
+mod plan;
 mod row;
 mod schema;
 mod table;

@@ -1,0 +1,115 @@
+//! Statements that write: which rows they change, and that the storage checks what an index can check.
+
+use gluesql_core::plan::{AssignmentPlan, ExprPlan, QueryPlan, SourcePlan, TableAccessPlan, TableSourcePlan};
+
+use super::{
+    access,
+    hint::{Access, Hint, Purpose},
+    scope::{Occurrence, Scope},
+    select::{Pass, rewrite_likes},
+    walk::{Parts, Query, children, projected, subquery},
+};
+use crate::Result;
+
+impl Pass<'_> {
+    pub(super) fn insert(&mut self, table: &mut String, source: &mut QueryPlan) -> Result<()> {
+        self.query(source)?;
+        if self.tables.table(table)?.is_some() {
+            *table = Hint { purpose: Purpose::Insert, ..Hint::default() }.name(table);
+        }
+        Ok(())
+    }
+
+    pub(super) fn update(
+        &mut self,
+        table: &mut String,
+        assignments: &mut [AssignmentPlan],
+        mut selection: Option<&mut ExprPlan>,
+    ) -> Result<()> {
+        let alias = table.clone();
+        self.target(table, Purpose::Update, selection.as_deref_mut())?;
+        let values = assignments.iter_mut().map(|assignment| &mut assignment.value);
+        self.exprs_of(table, &alias, values.chain(selection))
+    }
+
+    pub(super) fn delete(&mut self, table: &mut String, mut selection: Option<&mut ExprPlan>) -> Result<()> {
+        let alias = table.clone();
+        self.target(table, Purpose::Delete, selection.as_deref_mut())?;
+        self.exprs_of(table, &alias, selection)
+    }
+
+    /// Writes the rows that a statement is to change into its table's name.
+    fn target(&self, table: &mut String, purpose: Purpose, selection: Option<&mut ExprPlan>) -> Result<()> {
+        let scope = self.scope_of(table)?;
+        if self.tables.table(table)?.is_none() {
+            return Ok(());
+        }
+        let access = match selection {
+            None => Access::All,
+            Some(selection) => {
+                rewrite_likes(selection, &scope);
+                access::choose(self.tables, table, &scope, 0, &[selection])?.access
+            }
+        };
+        *table = Hint { purpose, access, ..Hint::default() }.name(table);
+        Ok(())
+    }
+
+    /// Goes on into the queries in a statement's expressions. GlueSQL knows its table by the name with the hint.
+    fn exprs_of<'e>(
+        &mut self,
+        table: &str,
+        alias: &str,
+        exprs: impl IntoIterator<Item = &'e mut ExprPlan>,
+    ) -> Result<()> {
+        let mut scope = self.scope_of(table)?;
+        scope.occurrences[0].alias = table.to_owned();
+        self.outer.push(scope);
+        let result = exprs.into_iter().try_for_each(|expr| {
+            rename(expr, alias, table);
+            self.expr(expr)
+        });
+        self.outer.pop();
+        result
+    }
+
+    fn scope_of(&self, table: &str) -> Result<Scope> {
+        let source =
+            TableSourcePlan { name: table.to_owned(), alias: None, access: TableAccessPlan::FullScan };
+        Ok(Scope { occurrences: vec![Occurrence::of(self.tables, &SourcePlan::Table(source))?] })
+    }
+}
+
+/// Renames a table in an expression, and in the queries in it that have no other of this name.
+fn rename(expr: &mut ExprPlan, from: &str, to: &str) {
+    if let ExprPlan::CompoundIdentifier { alias, .. } = expr
+        && alias == from
+    {
+        to.clone_into(alias);
+    }
+    if let Some(query) = subquery(expr) {
+        rename_in_query(query, from, to);
+    }
+    children(expr).into_iter().for_each(|child| rename(child, from, to));
+}
+
+fn rename_in_query(query: &mut QueryPlan, from: &str, to: &str) {
+    let (project, order_by) = match Query::of(query) {
+        Query::Values(values) => {
+            return values.0.iter_mut().flatten().for_each(|expr| rename(expr, from, to));
+        }
+        Query::Select { project, order_by } => (project, order_by),
+    };
+    let mut parts = Parts::of(&mut project.input);
+    if parts.sources().any(|source| source.alias_name() == from) {
+        return;
+    }
+    for source in parts.sources_mut() {
+        if let SourcePlan::Derived(derived) = source {
+            rename_in_query(&mut derived.query, from, to);
+        }
+    }
+    parts.exprs_mut().into_iter().for_each(|expr| rename(expr, from, to));
+    projected(&mut project.projection).for_each(|expr| rename(expr, from, to));
+    order_by.into_iter().flatten().for_each(|order| rename(&mut order.expr, from, to));
+}
