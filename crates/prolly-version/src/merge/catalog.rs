@@ -107,6 +107,11 @@ impl CatalogMerge<'_> {
 
     fn try_settle(&mut self, conflict: &Conflict, strategy: &mut MergeStrategy<'_>) -> Result<Core> {
         let tree = read_key(&conflict.key)?;
+        let driver = match self.drivers.by_kind.get(&tree.kind()) {
+            Some(KindRule::Derived) => return Ok(Core::Ours),
+            Some(KindRule::Merged(driver)) => Some(driver),
+            None => None,
+        };
         let strategy = strategy.of_tree(&tree);
         let version = |catalog: &Catalog, side: &Option<Found>| match side {
             Some(_) => catalog.version(&tree),
@@ -119,9 +124,8 @@ impl CatalogMerge<'_> {
             return self.settle_dropped(tree, conflict, strategy);
         };
         let take_base = || Core::Value(conflict.base.as_ref().map(|found| found.value().to_owned()));
-        let driver = match (self.drivers.by_kind.get(&tree.kind()), &strategy) {
-            (Some(KindRule::Merged(driver)), _) => driver,
-            (Some(KindRule::Derived), _) => return Ok(Core::Ours),
+        let driver = match (driver, &strategy) {
+            (Some(driver), _) => driver,
             (None, MergeStrategy::TakeBase) => return Ok(take_base()),
             (None, _) => return Err(Error::NoMergeDriver { kind: tree.kind(), tree }),
         };
@@ -170,8 +174,14 @@ impl CatalogMerge<'_> {
         conflict: &Conflict,
         strategy: &mut MergeStrategy<'_>,
     ) -> Result<Core> {
-        let reported =
-            MergeConflict { tree: tree.clone(), key: None, base: None, source: None, destination: None };
+        let reported = MergeConflict {
+            tree: tree.clone(),
+            key: None,
+            base: None,
+            source: None,
+            destination: None,
+            reason: None,
+        };
         let resolution = match strategy {
             MergeStrategy::Refuse => Resolution::Unresolved,
             MergeStrategy::TakeSource => Resolution::Source,

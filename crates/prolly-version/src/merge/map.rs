@@ -80,6 +80,7 @@ fn read_conflict(tree: &TreeKey, reader: &dyn NodeReader, conflict: &Conflict) -
         base: conflict.read(reader, &conflict.base)?,
         source: conflict.read(reader, &conflict.theirs)?,
         destination: conflict.read(reader, &conflict.ours)?,
+        reason: None,
     })
 }
 

@@ -56,8 +56,8 @@ pub struct TreeStrategies<'a> {
 }
 
 impl<'a> MergeStrategy<'a> {
-    /// The strategy for a tree.
-    pub(crate) fn of_tree(&mut self, tree: &TreeKey) -> &mut Self {
+    /// The strategy for a tree: another one than [`MergeStrategy::ByTree`].
+    pub fn of_tree(&mut self, tree: &TreeKey) -> &mut Self {
         match self {
             Self::ByTree(TreeStrategies { trees, others }) => match trees.get_mut(tree) {
                 Some(strategy) => strategy.of_tree(tree),
@@ -107,7 +107,7 @@ pub struct MergedTrees<'a> {
     pub ours: &'a Catalog,
     /// That of the revision that is merged.
     pub theirs: &'a Catalog,
-    /// What became of them. Derived trees that changed on both sides are as in `ours`.
+    /// What became of them. Derived trees that changed on both sides are as in `ours`, or gone as there.
     pub merged: &'a Catalog,
     /// Takes new nodes; the merged catalog and its trees can read them back.
     pub writer: &'a dyn NodeWriter,

@@ -62,6 +62,7 @@ fn conflicts_are_listed_and_change_nothing() {
             base: bytes("base"),
             source: bytes("topic"),
             destination: bytes("main"),
+            reason: None,
         },
         MergeConflict {
             tree: map(),
@@ -69,6 +70,7 @@ fn conflicts_are_listed_and_change_nothing() {
             base: bytes("base"),
             source: None,
             destination: bytes("changed"),
+            reason: None,
         },
     ];
     assert_eq!(store.try_merge("topic").unwrap(), expected);
@@ -353,6 +355,37 @@ fn kinds_without_a_driver_are_refused_and_drivers_and_finishers_are_asked() {
     merge(&store, "topic", MergeStrategy::Refuse).unwrap();
     assert_eq!(store.metadata(&table).unwrap(), b"12");
     assert_eq!(store.metadata(&index).unwrap(), b"index of 12");
+}
+
+#[test]
+fn derived_trees_are_no_conflict_when_one_side_drops_them() {
+    struct Nothing;
+    impl MergeFinisher for Nothing {
+        fn finish(&self, _: &MergedTrees<'_>, _: &mut MergeStrategy<'_>) -> Result<Finish> {
+            Ok(Finish::default())
+        }
+    }
+    for main_drops in [false, true] {
+        let store = Store::memory(options()).unwrap();
+        store.set_merge_finisher("index", &[TreeKind::TABLE_INDEX], Arc::new(Nothing));
+        let index = TreeKey::new(TreeKind::TABLE_INDEX, "t");
+        store.create_tree(&index, TreeConfig::default(), b"0").unwrap();
+        store.commit("made").unwrap();
+        store.create_branch("topic", None).unwrap();
+        for is_main in [false, true] {
+            if is_main {
+                store.checkout("main", false).unwrap();
+            }
+            if is_main == main_drops {
+                store.drop_tree(&index).unwrap();
+            } else {
+                store.set_metadata(&index, b"1").unwrap();
+            }
+            store.commit("x").unwrap();
+        }
+        merge(&store, "topic", MergeStrategy::Refuse).unwrap();
+        assert_eq!(store.metadata(&index).ok(), (!main_drops).then(|| b"1".to_vec()));
+    }
 }
 
 #[test]
