@@ -20,7 +20,10 @@ pub enum Error {
     },
     /// A statement was refused, or failed. It has changed nothing.
     #[error("{0}")]
-    Statement(gluesql_core::error::Error),
+    Statement(#[from] gluesql_core::error::Error),
+    /// A statement asks for what there is not, or cannot be. It has changed nothing.
+    #[error("{0}")]
+    Refused(String),
     /// What is written by this statement was changed by somebody else since its transaction began.
     #[error("transaction conflict: {what} was changed by another handle since the transaction began")]
     TransactionConflict {

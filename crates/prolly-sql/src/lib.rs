@@ -4,21 +4,31 @@
 //! The parser and the executor are GlueSQL's. What is here is how rows lie in trees, which rows a statement has to touch,
 //! and what versions mean for rows.
 
-#![allow(dead_code, unused_imports, reason = "the storage that uses these modules is not here yet")]
-
+mod alteration;
+mod connection;
 mod error;
+mod function;
+mod history;
 mod key;
+mod params;
+#[allow(dead_code, unused_imports, reason = "the storage does not read hints yet")]
 mod plan;
 mod row;
 mod schema;
+mod statement;
+mod storage;
 mod table;
 mod temporal;
 #[cfg(test)]
 mod testing;
+mod txn;
 
+pub use connection::{Connection, Database};
 pub use error::{Error, Result};
 pub use gluesql_core::{
     ast::DataType,
     data::Value,
     executor::{Payload, PayloadVariable},
 };
+#[doc(hidden)]
+pub use storage::Storage;

@@ -22,6 +22,8 @@ impl TreeKind {
     pub const VECTORS: Self = Self(3);
     /// The search structure of a text index, derived from its vectors.
     pub const PROXIMITY: Self = Self(4);
+    /// The functions that SQL users made.
+    pub const FUNCTIONS: Self = Self(5);
 }
 
 impl fmt::Display for TreeKind {
@@ -32,6 +34,7 @@ impl fmt::Display for TreeKind {
             Self::TABLE_INDEX => f.write_str("table index"),
             Self::VECTORS => f.write_str("vectors"),
             Self::PROXIMITY => f.write_str("proximity"),
+            Self::FUNCTIONS => f.write_str("functions"),
             Self(number) => write!(f, "kind {number}"),
         }
     }

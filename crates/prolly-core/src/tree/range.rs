@@ -116,6 +116,22 @@ impl Range {
         self.front.as_ref().and_then(Cursor::link)
     }
 
+    /// Reads the bytes of the plain value lent last from the front, a blob's included; `None` when none was.
+    ///
+    /// # Errors
+    /// [`Error::NotAValue`](crate::Error::NotAValue) for a link to a tree; what reading reports.
+    pub fn read_value(&self) -> Result<Option<Vec<u8>>> {
+        self.front.as_ref().map_or(Ok(None), Cursor::read_value)
+    }
+
+    /// Reads the bytes of the plain value lent last from the back, a blob's included; `None` when none was.
+    ///
+    /// # Errors
+    /// As [`Range::read_value`].
+    pub fn read_value_back(&self) -> Result<Option<Vec<u8>>> {
+        self.back.as_ref().map_or(Ok(None), Cursor::read_value)
+    }
+
     /// Moves to the next entry from the front and reads its plain value, a blob's included; `None` at the end.
     ///
     /// # Errors

@@ -110,13 +110,29 @@ impl Catalog {
         if old.is_none() && new.is_none() {
             return Err(Error::UnknownTree { tree: tree.clone() });
         }
-        let diff = Differences::new(old.as_ref(), new.as_ref(), &bounds)?;
-        let tree = |version: Option<TreeVersion>| version.map(|version| version.tree);
-        Ok(Changes { diff, old: tree(old), new: tree(new) })
+        Changes::between_range(old, new, bounds)
     }
 }
 
 impl Changes {
+    /// Compares two versions of a tree. A missing one counts as empty.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn between(old: Option<TreeVersion>, new: Option<TreeVersion>) -> Result<Self> {
+        Self::between_range::<&[u8]>(old, new, ..)
+    }
+
+    fn between_range<K: AsRef<[u8]>>(
+        old: Option<TreeVersion>,
+        new: Option<TreeVersion>,
+        bounds: impl RangeBounds<K>,
+    ) -> Result<Self> {
+        let diff = Differences::new(old.as_ref(), new.as_ref(), &bounds)?;
+        let tree = |version: Option<TreeVersion>| version.map(|version| version.tree);
+        Ok(Self { diff, old: tree(old), new: tree(new) })
+    }
+
     fn advance(&mut self) -> Result<Option<Change>> {
         let Some(diff) = &mut self.diff else { return Ok(None) };
         let Some(change) = diff.next_difference()? else { return Ok(None) };

@@ -3,7 +3,7 @@
 use prolly_core::{Tree, blob::PART_BYTES_MAX};
 
 use super::{Store, state::Present};
-use crate::{Error, Result, TreeKey, journal::Op};
+use crate::{Error, Result, TreeKey, TreeVersion, journal::Op};
 
 /// Entries. Every method names the tree; [`Error::UnknownTree`] when there is none.
 impl Store {
@@ -118,6 +118,14 @@ impl Store {
     /// As [`Store::get`].
     pub fn tree(&self, tree: &TreeKey) -> Result<Tree> {
         Ok(self.core().write().present(tree)?.tree.tree()?.clone())
+    }
+
+    /// The tree as [`Store::tree`], with what the owner of its kind put beside it.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn version(&self, tree: &TreeKey) -> Result<TreeVersion> {
+        self.core().write().present(tree)?.version()
     }
 
     /// Number of entries of a tree now, staged changes included.

@@ -1,0 +1,178 @@
+//! What statements begin and end with: transactions, and plans.
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use gluesql_core::{
+    error::Result as GlueResult,
+    plan::StatementPlan,
+    planner::{
+        fetch_schema_map, plan_aggregate, plan_hash_join, plan_index, plan_primary_key, plan_schemaless,
+        validate,
+    },
+    store::{Planner, Transaction},
+};
+use prolly_version::{CommitId, Snapshot, Store};
+
+use super::{Phase, Storage};
+use crate::{
+    Error, Result,
+    txn::{End, Mode, Txn},
+};
+
+impl Storage {
+    /// A session on what is staged in a store.
+    pub(crate) fn new(store: &Store) -> Result<Self> {
+        Ok(Self::over(store.clone(), Txn::begin(store, Mode::Live)?, None))
+    }
+
+    /// A session on a revision, which cannot be written.
+    pub(crate) fn at(store: &Store, revision: &str, snapshot: &Snapshot) -> Self {
+        let txn = Txn::at(revision.to_owned(), snapshot.catalog().clone());
+        Self::over(store.clone(), txn, Some(snapshot.commit().id))
+    }
+
+    fn over(store: Store, txn: Txn, revision: Option<CommitId>) -> Self {
+        Self {
+            store,
+            revision,
+            txn,
+            phase: Phase::Idle,
+            tables: RefCell::default(),
+            relations: RefCell::default(),
+            functions: OnceCell::new(),
+            composite_key: None,
+            making: None,
+            is_writing: false,
+            index_has_nulls: false,
+            sequences: RefCell::default(),
+            failure: RefCell::default(),
+            touched: Cell::new(0),
+        }
+    }
+
+    /// Whether `BEGIN` was said, and not its end.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.phase == Phase::Transaction
+    }
+
+    /// Begins a statement: outside of a transaction a transaction of its own, in one a savepoint.
+    pub(crate) fn begin_statement(&mut self, mode: Mode) -> Result<()> {
+        self.failure.take();
+        match self.phase {
+            Phase::Transaction => self.txn.savepoint(),
+            Phase::Idle | Phase::Statement => {
+                self.renew(mode)?;
+                self.phase = Phase::Statement;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a statement that has succeeded.
+    pub(crate) fn end_statement(&mut self) -> Result<End> {
+        match self.phase {
+            Phase::Transaction => {
+                self.txn.release();
+                Ok(End::Committed)
+            }
+            Phase::Idle => Ok(End::Committed),
+            Phase::Statement => {
+                self.phase = Phase::Idle;
+                let end = self.txn.commit();
+                self.renew(Mode::Live)?;
+                end
+            }
+        }
+    }
+
+    /// Takes back what a statement did that has failed.
+    pub(crate) fn undo_statement(&mut self) -> Result<()> {
+        match self.phase {
+            Phase::Transaction => {
+                self.txn.roll_back_to_savepoint();
+                self.forget();
+                Ok(())
+            }
+            Phase::Idle | Phase::Statement => self.roll_back(),
+        }
+    }
+
+    /// Drops everything that is not committed.
+    pub(crate) fn roll_back(&mut self) -> Result<()> {
+        self.phase = Phase::Idle;
+        self.renew(Mode::Live)
+    }
+
+    /// Puts a new transaction in the place of the one before, unless that shows a revision.
+    fn renew(&mut self, mode: Mode) -> Result<()> {
+        self.forget();
+        if !self.txn.is_revision() {
+            self.txn = Txn::begin(&self.store, mode)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what is only true of the transaction as it was.
+    fn forget(&mut self) {
+        self.functions = OnceCell::new();
+        self.sequences.get_mut().clear();
+        self.relations.get_mut().clear();
+        self.composite_key = None;
+        self.making = None;
+    }
+}
+
+impl Transaction for Storage {
+    fn begin(&mut self, autocommit: bool) -> GlueResult<bool> {
+        match (self.phase, autocommit) {
+            (Phase::Transaction, true) => Ok(false),
+            (Phase::Transaction, false) => {
+                let text = "a transaction is open already: end it with COMMIT or ROLLBACK";
+                Err(self.fail(Error::Refused(text.to_owned())))
+            }
+            // The statement was begun before it was planned.
+            (Phase::Statement, true) => Ok(false),
+            (Phase::Idle, true) => {
+                let begun = self.begin_statement(Mode::Live);
+                self.glue(begun).map(|()| true)
+            }
+            (Phase::Idle | Phase::Statement, false) => {
+                let renewed = self.renew(Mode::Snapshot);
+                self.glue(renewed)?;
+                self.phase = Phase::Transaction;
+                Ok(true)
+            }
+        }
+    }
+
+    fn rollback(&mut self) -> GlueResult<()> {
+        let result = self.roll_back();
+        self.glue(result)
+    }
+
+    fn commit(&mut self) -> GlueResult<()> {
+        self.phase = Phase::Idle;
+        let end = self.txn.commit();
+        let renewed = self.renew(Mode::Live);
+        self.glue(renewed)?;
+        match self.glue(end)? {
+            End::Committed => Ok(()),
+            End::Moved => {
+                let what = "what the statement read".to_owned();
+                Err(self.fail(Error::TransactionConflict { what }))
+            }
+        }
+    }
+}
+
+impl Planner for Storage {
+    fn plan(&self, statement: StatementPlan) -> GlueResult<StatementPlan> {
+        let schemas = fetch_schema_map(self, &statement)?;
+        validate(&schemas, &statement)?;
+        let statement = plan_schemaless(&schemas, statement)?;
+        let statement = plan_primary_key(&schemas, statement);
+        let statement = plan_index(&schemas, statement);
+        let statement = plan_hash_join(&schemas, statement);
+        Ok(plan_aggregate(statement))
+    }
+}

@@ -1,0 +1,112 @@
+//! Primary keys of several columns, tables without one, constraints, and changing tables.
+
+use prolly_sql::Value;
+
+use crate::support::{failure, memory, rows, rows_with, run};
+
+#[test]
+fn a_key_of_several_columns_orders_and_identifies_rows() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (a INT, x TEXT, b TEXT, PRIMARY KEY (b, a))");
+    run(&mut c, "INSERT INTO t VALUES (2, 'two', 'k'), (1, 'one', 'k'), (1, 'other', 'j')");
+    assert_eq!(rows(&mut c, "SELECT x FROM t"), ["other", "one", "two"], "in the order of the key");
+    let error = failure(&mut c, "INSERT INTO t VALUES (1, 'again', 'k')");
+    assert!(error.to_string().contains("duplicate entry"), "{error}");
+    failure(&mut c, "INSERT INTO t VALUES (9, 'x', 'y'), (9, 'z', 'y')");
+    failure(&mut c, "INSERT INTO t VALUES (NULL, 'null', 'k')");
+    run(&mut c, "UPDATE t SET x = 'TWO' WHERE b = 'k' AND a = 2");
+    assert_eq!(rows(&mut c, "SELECT x FROM t WHERE b = 'k' AND a = 2"), ["TWO"]);
+    run(&mut c, "DELETE FROM t WHERE b = 'j'");
+    assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM t"), ["2"]);
+}
+
+#[test]
+fn rows_move_when_their_key_of_several_columns_changes() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (a INT, b INT, u INT UNIQUE, PRIMARY KEY (a, b))");
+    run(&mut c, "INSERT INTO t VALUES (1, 1, 11), (1, 2, 12), (2, 1, 21)");
+    failure(&mut c, "UPDATE t SET b = 1 WHERE b = 2");
+    assert_eq!(rows(&mut c, "SELECT * FROM t"), ["1 1 11", "1 2 12", "2 1 21"]);
+    run(&mut c, "UPDATE t SET b = b + 1 WHERE a = 1");
+    assert_eq!(rows(&mut c, "SELECT * FROM t"), ["1 2 11", "1 3 12", "2 1 21"]);
+    failure(&mut c, "INSERT INTO t VALUES (9, 9, 11)");
+    run(&mut c, "DELETE FROM t WHERE a = 1; INSERT INTO t VALUES (9, 9, 11), (9, 8, 12)");
+}
+
+#[test]
+fn a_table_without_a_key_keeps_equal_rows_in_the_order_they_came() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (x TEXT); INSERT INTO t VALUES ('b'), ('a'); INSERT INTO t VALUES ('b')");
+    assert_eq!(rows(&mut c, "SELECT * FROM t"), ["b", "a", "b"]);
+    run(
+        &mut c,
+        "UPDATE t SET x = 'c' WHERE x = 'a'; DELETE FROM t WHERE x = 'b'; INSERT INTO t VALUES ('d')",
+    );
+    assert_eq!(rows(&mut c, "SELECT * FROM t"), ["c", "d"]);
+    run(&mut c, "DROP TABLE t; CREATE TABLE t (x TEXT)");
+    assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM t"), ["0"], "a table that was dropped leaves no rows");
+}
+
+#[test]
+fn unique_values_may_be_swapped_by_one_statement_and_left_out() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id INT PRIMARY KEY, u INT UNIQUE)");
+    run(&mut c, "INSERT INTO t VALUES (1, NULL), (2, NULL), (3, 3)");
+    failure(&mut c, "UPDATE t SET u = 3 WHERE id = 1");
+    run(&mut c, "UPDATE t SET u = 4 WHERE id = 3; UPDATE t SET u = 3 WHERE id = 1");
+    run(&mut c, "DELETE FROM t WHERE id = 3; INSERT INTO t VALUES (4, 4)");
+    assert_eq!(rows(&mut c, "SELECT id FROM t WHERE u = 4"), ["4"]);
+}
+
+#[test]
+fn a_row_that_is_referred_to_stays() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE p (id INT PRIMARY KEY); INSERT INTO p VALUES (1), (2), (12)");
+    run(&mut c, "CREATE TABLE c (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES p (id))");
+    run(&mut c, "INSERT INTO c VALUES (1, 1), (2, NULL), (3, 12)");
+    failure(&mut c, "INSERT INTO c VALUES (4, 5)");
+    failure(&mut c, "UPDATE c SET p = 5");
+    let error = failure(&mut c, "DELETE FROM p");
+    assert!(error.to_string().contains("c.p"), "{error}");
+    run(&mut c, "DELETE FROM p WHERE id = 2; UPDATE c SET p = NULL WHERE id = 1; DELETE FROM p WHERE id = 1");
+    run(&mut c, "ALTER TABLE p RENAME TO q");
+    failure(&mut c, "DELETE FROM q WHERE id = 12");
+    failure(&mut c, "DROP TABLE q");
+    run(&mut c, "DROP TABLE c; DROP TABLE q");
+}
+
+#[test]
+fn tables_change_without_losing_rows_or_indexes() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id INT PRIMARY KEY, x INT, y TEXT); CREATE INDEX t_x ON t (x + 1)");
+    run(&mut c, "INSERT INTO t VALUES (1, 10, 'a'), (2, 20, 'b')");
+    run(&mut c, "ALTER TABLE t ADD COLUMN z INT DEFAULT 7; INSERT INTO t VALUES (3, 30, 'c', 8)");
+    assert_eq!(rows(&mut c, "SELECT * FROM t"), ["1 10 a 7", "2 20 b 7", "3 30 c 8"]);
+    run(&mut c, "ALTER TABLE t RENAME COLUMN x TO w; ALTER TABLE t RENAME TO s");
+    assert_eq!(rows(&mut c, "SELECT id FROM s WHERE w + 1 = 21"), ["2"]);
+    run(&mut c, "ALTER TABLE s DROP COLUMN y");
+    assert_eq!(rows(&mut c, "SELECT * FROM s"), ["1 10 7", "2 20 7", "3 30 8"]);
+    failure(&mut c, "ALTER TABLE s DROP COLUMN id");
+    run(&mut c, "ALTER TABLE s DROP COLUMN w");
+    assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM GLUE_INDEXES WHERE INDEX_NAME = 't_x'"), ["0"]);
+}
+
+#[test]
+fn a_decimal_key_is_found_whatever_its_scale() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id DECIMAL PRIMARY KEY, x INT); INSERT INTO t VALUES (1.50, 1), (10, 2)");
+    assert_eq!(rows(&mut c, "SELECT x FROM t WHERE id = 1.5"), ["1"]);
+    let ten: Value = Value::Decimal("10.00".parse().unwrap());
+    assert_eq!(rows_with(&mut c, "SELECT x FROM t WHERE id = $1", &[ten]), ["2"]);
+    failure(&mut c, "INSERT INTO t VALUES (1.5, 3)");
+}
+
+#[test]
+fn names_that_mean_something_else_are_refused() {
+    let mut c = memory().connect().unwrap();
+    for name in ["a@b", "a\u{0}b", ""] {
+        failure(&mut c, &format!("CREATE TABLE \"{name}\" (id INT)"));
+    }
+    run(&mut c, "CREATE TABLE \"with space\" (id INT)");
+    failure(&mut c, "ALTER TABLE \"with space\" RENAME TO \"a@b\"");
+}

@@ -1,0 +1,8 @@
+//! The tests of the crate that use only its public API, in one binary.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod keys;
+mod support;
+mod transactions;
+mod versions;

@@ -1,0 +1,217 @@
+//! What statements and transactions see, and what is left of those that fail.
+
+use std::thread;
+
+use prolly_ns::NamespacedStore;
+use prolly_sql::{Database, Error, Value};
+use prolly_version::{Options, Store};
+
+use crate::support::{failure, memory, rows, rows_with, run};
+
+#[test]
+fn a_transaction_is_seen_by_itself_until_it_is_committed() {
+    let database = memory();
+    let (mut one, mut other) = (database.connect().unwrap(), database.connect().unwrap());
+    run(&mut one, "CREATE TABLE t (id INT PRIMARY KEY, x INT); INSERT INTO t VALUES (1, 10)");
+    run(&mut one, "BEGIN; INSERT INTO t VALUES (2, 20); UPDATE t SET x = 11 WHERE id = 1");
+    assert!(one.in_transaction());
+    assert_eq!(rows(&mut one, "SELECT * FROM t"), ["1 11", "2 20"]);
+    assert_eq!(rows(&mut other, "SELECT * FROM t"), ["1 10"]);
+    run(&mut one, "COMMIT");
+    assert!(!one.in_transaction());
+    assert_eq!(rows(&mut other, "SELECT * FROM t"), ["1 11", "2 20"]);
+}
+
+#[test]
+fn a_transaction_reads_the_moment_of_its_beginning() {
+    let database = memory();
+    let (mut one, mut other) = (database.connect().unwrap(), database.connect().unwrap());
+    run(&mut one, "CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)");
+    run(&mut one, "BEGIN");
+    run(&mut other, "INSERT INTO t VALUES (2); CREATE TABLE u (id INT)");
+    assert_eq!(rows(&mut one, "SELECT * FROM t"), ["1"]);
+    assert!(failure(&mut one, "SELECT * FROM u").to_string().contains("u"));
+    run(&mut one, "ROLLBACK");
+    assert_eq!(rows(&mut one, "SELECT * FROM t"), ["1", "2"]);
+}
+
+#[test]
+fn rolling_back_leaves_nothing_and_so_does_dropping_a_connection() {
+    let database = memory();
+    let mut connection = database.connect().unwrap();
+    run(&mut connection, "CREATE TABLE t (id INT PRIMARY KEY, u INT UNIQUE); INSERT INTO t VALUES (1, 1)");
+    let before = database.store().catalog().unwrap().root_hash();
+    let changes = "BEGIN; INSERT INTO t VALUES (2, 2); CREATE TABLE v (id INT); CREATE INDEX i ON t (u);
+        ALTER TABLE t ADD COLUMN x INT; DELETE FROM t WHERE id = 1; DROP TABLE v; ALTER TABLE t RENAME TO w";
+    run(&mut connection, changes);
+    run(&mut connection, "ROLLBACK");
+    assert_eq!(database.store().catalog().unwrap().root_hash(), before);
+    run(&mut connection, changes);
+    drop(connection);
+    assert_eq!(database.store().catalog().unwrap().root_hash(), before);
+}
+
+#[test]
+fn a_statement_that_fails_changes_nothing_also_in_a_transaction() {
+    let database = memory();
+    let mut connection = database.connect().unwrap();
+    run(
+        &mut connection,
+        "CREATE TABLE t (id INT PRIMARY KEY, u INT UNIQUE); INSERT INTO t VALUES (1, 1), (2, 2)",
+    );
+    let before = database.store().catalog().unwrap().root_hash();
+    failure(&mut connection, "INSERT INTO t VALUES (3, 3), (4, 1)");
+    failure(&mut connection, "UPDATE t SET u = 2");
+    failure(&mut connection, "INSERT INTO t VALUES (70000, 1000), (70000, 1001)");
+    assert_eq!(database.store().catalog().unwrap().root_hash(), before);
+
+    run(&mut connection, "BEGIN; INSERT INTO t VALUES (5, 5)");
+    let error = failure(&mut connection, "INSERT INTO t VALUES (6, 6), (7, 5)");
+    assert!(error.to_string().contains("duplicate entry '5' for unique column 'u'"), "{error}");
+    failure(&mut connection, "CREATE TABLE w AS SELECT id / (id - 5) AS x FROM t");
+    assert!(connection.in_transaction());
+    assert!(failure(&mut connection, "SELECT * FROM w").to_string().contains("w"));
+    run(&mut connection, "COMMIT");
+    assert_eq!(rows(&mut connection, "SELECT id FROM t"), ["1", "2", "5"]);
+}
+
+#[test]
+fn transactions_that_change_different_rows_both_succeed() {
+    let database = memory();
+    let (mut one, mut other) = (database.connect().unwrap(), database.connect().unwrap());
+    run(&mut one, "CREATE TABLE t (id INT PRIMARY KEY, x INT); CREATE INDEX t_x ON t (x)");
+    run(&mut one, "INSERT INTO t VALUES (1, 1), (2, 2)");
+    run(&mut one, "BEGIN; UPDATE t SET x = 10 WHERE id = 1");
+    run(&mut other, "BEGIN; UPDATE t SET x = 20 WHERE id = 2");
+    run(&mut one, "COMMIT");
+    run(&mut other, "COMMIT");
+    assert_eq!(rows(&mut one, "SELECT * FROM t WHERE x > 5"), ["1 10", "2 20"]);
+}
+
+#[test]
+fn the_second_of_two_that_change_a_row_is_refused_with_its_key() {
+    let database = memory();
+    let (mut one, mut other) = (database.connect().unwrap(), database.connect().unwrap());
+    run(&mut one, "CREATE TABLE t (id INT PRIMARY KEY, x INT); INSERT INTO t VALUES (7, 1)");
+    run(&mut one, "BEGIN; UPDATE t SET x = 10");
+    run(&mut other, "UPDATE t SET x = 20");
+    let error = failure(&mut one, "COMMIT");
+    assert!(matches!(&error, Error::TransactionConflict { what } if what.contains('7')), "{error}");
+    assert!(!one.in_transaction(), "what was refused is rolled back");
+    assert_eq!(rows(&mut one, "SELECT x FROM t"), ["20"]);
+}
+
+#[test]
+fn two_transactions_cannot_break_a_constraint_together() {
+    let database = memory();
+    let (mut one, mut other) = (database.connect().unwrap(), database.connect().unwrap());
+    run(&mut one, "CREATE TABLE p (id INT PRIMARY KEY); INSERT INTO p VALUES (1), (2)");
+    run(
+        &mut one,
+        "CREATE TABLE c (id INT PRIMARY KEY, u INT UNIQUE, p INT, FOREIGN KEY (p) REFERENCES p (id))",
+    );
+    // A unique value.
+    run(&mut one, "BEGIN; INSERT INTO c VALUES (1, 5, NULL)");
+    run(&mut other, "INSERT INTO c VALUES (2, 5, NULL)");
+    failure(&mut one, "COMMIT");
+    // A row that refers to one that goes, and the other way around.
+    run(&mut one, "BEGIN; INSERT INTO c VALUES (3, NULL, 1)");
+    run(&mut other, "DELETE FROM p WHERE id = 1");
+    failure(&mut one, "COMMIT");
+    run(&mut one, "BEGIN; DELETE FROM p WHERE id = 2");
+    run(&mut other, "INSERT INTO c VALUES (4, NULL, 2)");
+    failure(&mut one, "COMMIT");
+    assert_eq!(rows(&mut one, "SELECT id FROM c"), ["2", "4"]);
+    assert_eq!(rows(&mut one, "SELECT id FROM p"), ["2"]);
+}
+
+#[test]
+fn threads_do_not_lose_statements() {
+    let database = memory();
+    run(
+        &mut database.connect().unwrap(),
+        "CREATE TABLE t (id INT PRIMARY KEY, n INT); INSERT INTO t VALUES (0, 0)",
+    );
+    let (threads, increments) = (4, 50);
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            let database = &database;
+            scope.spawn(move || {
+                let mut connection = database.connect().unwrap();
+                for number in 0..increments {
+                    run(&mut connection, "UPDATE t SET n = n + 1 WHERE id = 0");
+                    let id = i64::from(1 + thread * increments + number);
+                    connection.execute("INSERT INTO t VALUES ($1, 0)", &[Value::I64(id)]).unwrap();
+                }
+            });
+        }
+    });
+    let mut connection = database.connect().unwrap();
+    assert_eq!(rows(&mut connection, "SELECT n FROM t WHERE id = 0"), [(threads * increments).to_string()]);
+    assert_eq!(rows(&mut connection, "SELECT COUNT(*) FROM t"), [(threads * increments + 1).to_string()]);
+}
+
+#[test]
+fn statements_of_one_text_run_one_after_another() {
+    let mut connection = memory().connect().unwrap();
+    let text = "CREATE TABLE t (id INT PRIMARY KEY, x TEXT); INSERT INTO t VALUES (1, 'a'); DROP TABLE t;
+        CREATE TABLE t (x TEXT PRIMARY KEY, id INT); INSERT INTO t VALUES ('b', 2); SELECT * FROM t WHERE x = 'b'";
+    assert_eq!(rows(&mut connection, text), ["b 2"]);
+    let error = failure(&mut connection, "INSERT INTO t VALUES ('c', 3); SELEC");
+    assert!(matches!(error, Error::Syntax { .. }), "{error}");
+    assert_eq!(
+        rows(&mut connection, "SELECT COUNT(*) FROM t"),
+        ["1"],
+        "nothing of a text that is no SQL is run"
+    );
+}
+
+#[test]
+fn parameters_are_bound_not_spliced() {
+    let mut connection = memory().connect().unwrap();
+    run(&mut connection, "CREATE TABLE t (id INT PRIMARY KEY, x TEXT)");
+    let evil = "'); DROP TABLE t; --";
+    connection.execute("INSERT INTO t VALUES (?, ?)", &[Value::I64(1), Value::Str(evil.to_owned())]).unwrap();
+    let found = rows_with(&mut connection, "SELECT x FROM t WHERE x = $1", &[Value::Str(evil.to_owned())]);
+    assert_eq!(found, [evil]);
+    assert!(connection.execute("SELECT $2", &[Value::I64(1)]).is_err(), "there is one parameter");
+}
+
+#[test]
+fn a_row_and_a_key_of_a_namespace_are_one_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Options::default()).unwrap();
+    let (namespaces, database) =
+        (NamespacedStore::from(store.clone()), Database::new(store.clone()).unwrap());
+    let mut connection = database.connect().unwrap();
+    run(&mut connection, "CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)");
+    namespaces.insert("n", b"key", b"value").unwrap();
+    let commit = store.commit("both").unwrap();
+    assert_eq!(
+        store.log(None).unwrap().count(),
+        1 + usize::from(!store.snapshot(&commit).unwrap().commit().parents.is_empty())
+    );
+    run(&mut connection, "INSERT INTO t VALUES (2)");
+    namespaces.insert("n", b"key", b"other").unwrap();
+    store.discard().unwrap();
+    assert_eq!(rows(&mut connection, "SELECT * FROM t"), ["1"]);
+    assert_eq!(namespaces.get("n", b"key").unwrap(), Some(b"value".to_vec()));
+}
+
+#[test]
+fn staged_rows_survive_closing() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let database = Database::new(Store::open(dir.path(), Options::default()).unwrap()).unwrap();
+        let mut connection = database.connect().unwrap();
+        run(
+            &mut connection,
+            "CREATE TABLE t (id INT PRIMARY KEY, x INT UNIQUE); INSERT INTO t VALUES (1, 5)",
+        );
+        run(&mut connection, "BEGIN; INSERT INTO t VALUES (2, 6)");
+    }
+    let database = Database::new(Store::open(dir.path(), Options::default()).unwrap()).unwrap();
+    let mut connection = database.connect().unwrap();
+    assert_eq!(rows(&mut connection, "SELECT * FROM t"), ["1 5"]);
+    failure(&mut connection, "INSERT INTO t VALUES (3, 5)");
+}

@@ -1,0 +1,110 @@
+//! SQL at revisions, and the history as tables.
+
+use prolly_sql::Error;
+
+use crate::support::{failure, memory, rows, run};
+
+#[test]
+fn a_table_is_read_at_revisions_alone_and_joined() {
+    let database = memory();
+    let mut c = database.connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id INT PRIMARY KEY, x INT); INSERT INTO t VALUES (1, 10), (2, 20)");
+    let first = database.store().commit("first").unwrap();
+    run(
+        &mut c,
+        "UPDATE t SET x = 21 WHERE id = 2; INSERT INTO t VALUES (3, 30); ALTER TABLE t ADD COLUMN y TEXT",
+    );
+    database.store().commit("second").unwrap();
+    run(&mut c, "DELETE FROM t WHERE id = 1");
+
+    assert_eq!(rows(&mut c, "SELECT * FROM \"t@HEAD~1\""), ["1 10", "2 20"]);
+    assert_eq!(rows(&mut c, &format!("SELECT x FROM \"t@{first}\" WHERE id = 2")), ["20"]);
+    let joined =
+        "SELECT t.id, old.x, t.x FROM t JOIN \"t@HEAD~1\" AS old ON old.id = t.id WHERE t.x <> old.x";
+    assert_eq!(rows(&mut c, joined), ["2 20 21"]);
+
+    let mut past = database.at("HEAD~1").unwrap();
+    assert_eq!(rows(&mut past, "SELECT * FROM t"), ["1 10", "2 20"]);
+    assert!(matches!(failure(&mut past, "DELETE FROM t"), Error::ReadOnly { .. }));
+    assert!(matches!(failure(&mut past, "CREATE TABLE u (id INT)"), Error::ReadOnly { .. }));
+    assert_eq!(rows(&mut c, "SELECT id FROM t"), ["2", "3"], "the store has not moved");
+    assert!(failure(&mut c, "SELECT * FROM \"t@nowhere\"").to_string().contains("nowhere"));
+    assert!(failure(&mut c, "SELECT * FROM \"u@HEAD\"").to_string().contains("u@HEAD"));
+}
+
+#[test]
+fn differences_and_commits_are_tables() {
+    let database = memory();
+    let mut c = database.connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id INT PRIMARY KEY, x INT, gone INT)");
+    run(&mut c, "INSERT INTO t VALUES (1, 10, 0), (2, 20, 0), (3, 30, 0)");
+    database.store().commit("first").unwrap();
+    run(&mut c, "UPDATE t SET x = 21 WHERE id = 2; DELETE FROM t WHERE id = 1");
+    database.store().commit("second").unwrap();
+    run(&mut c, "INSERT INTO t VALUES (4, 40, 0)");
+
+    let diff = "SELECT diff_type, from_id, to_id, from_x, to_x FROM \"diff(t, HEAD~1, HEAD)\"";
+    assert_eq!(rows(&mut c, diff), ["removed 1 NULL 10 NULL", "modified 2 2 20 21"]);
+    let to_now = "SELECT diff_type, to_id FROM \"diff(t, HEAD)\"";
+    assert_eq!(rows(&mut c, to_now), ["added 4"]);
+    assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM \"diff(t, HEAD~1)\" WHERE diff_type = 'modified'"), ["1"]);
+    let log = "SELECT message FROM log ORDER BY committed DESC LIMIT 1";
+    assert_eq!(rows(&mut c, log), ["second"]);
+    assert_eq!(rows(&mut c, "SELECT message FROM \"log(HEAD~1)\" LIMIT 1"), ["first"]);
+    assert_eq!(rows(&mut c, "SELECT name, is_current FROM branches"), ["main TRUE"]);
+
+    // Columns are matched by what they are, not by their places or names.
+    run(&mut c, "ALTER TABLE t DROP COLUMN gone; ALTER TABLE t RENAME COLUMN x TO y");
+    let renamed =
+        "SELECT from_id, to_id, from_y, to_y, from_gone, to_gone FROM \"diff(t, HEAD)\" WHERE to_id = 2";
+    assert_eq!(rows(&mut c, renamed), ["2 2 21 21 0 NULL"]);
+}
+
+#[test]
+fn a_row_has_a_history() {
+    let database = memory();
+    let mut c = database.connect().unwrap();
+    run(
+        &mut c,
+        "CREATE TABLE t (id INT, k TEXT, x INT, PRIMARY KEY (k, id)); INSERT INTO t VALUES (1, 'a', 10), (2, 'a', 0)",
+    );
+    database.store().commit("made").unwrap();
+    run(&mut c, "UPDATE t SET x = 0 WHERE id = 2");
+    database.store().commit("another row").unwrap();
+    run(&mut c, "UPDATE t SET x = 11 WHERE id = 1");
+    database.store().commit("changed").unwrap();
+    run(&mut c, "DELETE FROM t WHERE id = 1");
+    database.store().commit("removed").unwrap();
+    let history = "SELECT message, change, id, k, x FROM \"history(t, 'a', 1)\"";
+    assert_eq!(
+        rows(&mut c, history),
+        ["removed removed NULL NULL NULL", "changed modified 1 a 11", "made added 1 a 10"]
+    );
+    assert!(failure(&mut c, "SELECT * FROM \"history(t, 1)\"").to_string().contains("2 columns"));
+}
+
+#[test]
+fn what_shows_a_revision_cannot_be_written() {
+    let database = memory();
+    let mut c = database.connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id INT PRIMARY KEY)");
+    database.store().commit("first").unwrap();
+    for statement in [
+        "DELETE FROM \"t@HEAD\"",
+        "INSERT INTO \"t@HEAD\" VALUES (1)",
+        "UPDATE \"t@HEAD\" SET id = id",
+        "DROP TABLE \"t@HEAD\"",
+        "DELETE FROM log",
+        "ALTER TABLE \"t@HEAD\" RENAME TO u",
+        "ALTER TABLE \"t@HEAD\" ADD COLUMN x INT",
+        "CREATE INDEX i ON \"t@HEAD\" (id)",
+        "DELETE FROM \"diff(t, HEAD)\"",
+    ] {
+        failure(&mut c, statement);
+    }
+    assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM t"), ["0"]);
+    // A table of one's own goes before what its name would show.
+    run(&mut c, "CREATE TABLE log (line TEXT); INSERT INTO log VALUES ('mine')");
+    assert_eq!(rows(&mut c, "SELECT * FROM log"), ["mine"]);
+    assert_eq!(rows(&mut c, "SELECT message FROM \"log()\" LIMIT 1"), ["first"]);
+}
