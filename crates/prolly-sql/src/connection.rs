@@ -41,11 +41,12 @@ pub struct Connection {
 }
 
 impl Database {
-    /// Shows a store as tables.
+    /// Shows a store as tables, and says how tables merge in it, for this process.
     ///
     /// # Errors
     /// None now; merging tables may come to need something of the store.
     pub fn new(store: Store) -> Result<Self> {
+        crate::merge::register(&store);
         Ok(Self { store })
     }
 
@@ -131,7 +132,7 @@ impl Connection {
                 }
             };
             match self.storage.end_statement() {
-                Ok(End::Committed(_)) => return Ok(payload),
+                Ok(End::Committed) => return Ok(payload),
                 Ok(End::Moved) => {}
                 Err(Error::TransactionConflict { .. }) if !self.in_transaction() && !ends => {}
                 Err(error) => return Err(error),

@@ -10,6 +10,7 @@ mod error;
 mod function;
 mod history;
 mod key;
+mod merge;
 mod params;
 #[allow(dead_code, unused_imports, reason = "the storage does not read hints yet")]
 mod plan;
@@ -30,5 +31,6 @@ pub use gluesql_core::{
     data::Value,
     executor::{Payload, PayloadVariable},
 };
+pub use merge::{NamedRow, RowConflict};
 #[doc(hidden)]
 pub use storage::Storage;

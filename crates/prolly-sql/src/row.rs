@@ -33,7 +33,7 @@ mod encode;
 mod tests;
 
 pub(crate) use decode::{decode_row, decode_value};
-pub(crate) use encode::{encode_row, encode_value};
+pub(crate) use encode::{encode_row, encode_value, identical};
 
 /// What rows begin with.
 const VERSION: u8 = 1;

@@ -181,7 +181,7 @@ fn varint_long(out: &mut Vec<u8>, mut number: u128) {
 }
 
 /// Whether two values have the same encoding: GlueSQL's own equality holds 1 of one type equal to 1 of another.
-fn identical(left: &Value, right: &Value) -> bool {
+pub(crate) fn identical(left: &Value, right: &Value) -> bool {
     if discriminant(left) != discriminant(right) {
         return false;
     }

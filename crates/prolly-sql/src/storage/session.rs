@@ -45,7 +45,6 @@ impl Storage {
             is_writing: false,
             index_has_nulls: false,
             sequences: RefCell::default(),
-            sequences_at: None,
             failure: RefCell::default(),
             touched: Cell::new(0),
         }
@@ -74,10 +73,15 @@ impl Storage {
         match self.phase {
             Phase::Transaction => {
                 self.txn.release();
-                Ok(End::Committed(None))
+                Ok(End::Committed)
             }
-            Phase::Idle => Ok(End::Committed(None)),
-            Phase::Statement => self.end_txn(),
+            Phase::Idle => Ok(End::Committed),
+            Phase::Statement => {
+                self.phase = Phase::Idle;
+                let end = self.txn.commit();
+                self.renew(Mode::Live)?;
+                end
+            }
         }
     }
 
@@ -87,29 +91,15 @@ impl Storage {
             Phase::Transaction => {
                 self.txn.roll_back_to_savepoint();
                 self.forget();
-                self.sequences.get_mut().clear();
                 Ok(())
             }
             Phase::Idle | Phase::Statement => self.roll_back(),
         }
     }
 
-    /// Stages what the transaction did, or drops it.
-    fn end_txn(&mut self) -> Result<End> {
-        self.phase = Phase::Idle;
-        let end = self.txn.commit();
-        self.sequences_at = match &end {
-            Ok(End::Committed(stamp)) => stamp.or(self.txn.stamp()),
-            Ok(End::Moved) | Err(_) => None,
-        };
-        self.renew(Mode::Live)?;
-        end
-    }
-
     /// Drops everything that is not committed.
     pub(crate) fn roll_back(&mut self) -> Result<()> {
         self.phase = Phase::Idle;
-        self.sequences_at = None;
         self.renew(Mode::Live)
     }
 
@@ -119,15 +109,13 @@ impl Storage {
         if !self.txn.is_revision() {
             self.txn = Txn::begin(&self.store, mode)?;
         }
-        if self.sequences_at.is_none() || self.txn.stamp() != self.sequences_at {
-            self.sequences.get_mut().clear();
-        }
         Ok(())
     }
 
     /// Forgets what is only true of the transaction as it was.
     fn forget(&mut self) {
         self.functions = OnceCell::new();
+        self.sequences.get_mut().clear();
         self.relations.get_mut().clear();
         self.composite_key = None;
         self.making = None;
@@ -163,9 +151,12 @@ impl Transaction for Storage {
     }
 
     fn commit(&mut self) -> GlueResult<()> {
-        let end = self.end_txn();
+        self.phase = Phase::Idle;
+        let end = self.txn.commit();
+        let renewed = self.renew(Mode::Live);
+        self.glue(renewed)?;
         match self.glue(end)? {
-            End::Committed(_) => Ok(()),
+            End::Committed => Ok(()),
             End::Moved => {
                 let what = "what the statement read".to_owned();
                 Err(self.fail(Error::TransactionConflict { what }))

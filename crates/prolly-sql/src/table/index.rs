@@ -53,7 +53,6 @@ impl Table {
 
     /// The table whose rows a tree of kind [`TreeKind::TABLE_INDEX`] indexes; `None` when its name is none that
     /// [`Table::index_tree`] gives.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for merging, which is not here yet"))]
     pub(crate) fn indexed_table(tree: &TreeKey) -> Option<&str> {
         let name = tree.name();
         let (table, rest) = name.split_at_checked(name.iter().position(|byte| *byte == SEPARATOR)?)?;
