@@ -30,8 +30,8 @@ pub(crate) enum Mode {
 /// How a transaction ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Its edits are staged.
-    Committed,
+    /// Its edits are staged, by which the store came to this moment; `None` when there were none.
+    Committed(Option<Stamp>),
     /// A live one has not seen one moment: somebody staged meanwhile. It has changed nothing.
     Moved,
 }
@@ -129,6 +129,14 @@ impl Txn {
             expected_prefixes: RefCell::default(),
             reads: Cell::new(0),
             undo: None,
+        }
+    }
+
+    /// The moment at which it began, where that is known.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        match &self.origin {
+            Origin::Live { stamp, .. } | Origin::Snapshot { stamp, .. } => *stamp,
+            Origin::Revision { .. } => None,
         }
     }
 
@@ -431,9 +439,9 @@ impl Txn {
         match &self.origin {
             Origin::Live { store, stamp } if !has_changes => {
                 let saw_one_moment = self.reads.get() <= 1 || (stamp.is_some() && store.stamp() == *stamp);
-                Ok(if saw_one_moment { End::Committed } else { End::Moved })
+                Ok(if saw_one_moment { End::Committed(None) } else { End::Moved })
             }
-            Origin::Snapshot { .. } | Origin::Revision { .. } if !has_changes => Ok(End::Committed),
+            Origin::Snapshot { .. } | Origin::Revision { .. } if !has_changes => Ok(End::Committed(None)),
             Origin::Live { store, stamp } => {
                 let mut staging = store.stage()?;
                 if Some(staging.stamp()) != *stamp {
@@ -518,7 +526,7 @@ impl Txn {
                 staging.edit(tree, edits)?;
             }
         }
-        Ok(End::Committed)
+        Ok(End::Committed(Some(staging.stamp_after())))
     }
 }
 

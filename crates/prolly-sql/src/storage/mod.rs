@@ -35,7 +35,7 @@ use gluesql_core::{
     error::{Error as GlueError, Result as GlueResult},
     executor::ExecuteError,
 };
-use prolly_version::{CommitId, Store, TreeKey};
+use prolly_version::{CommitId, Stamp, Store, TreeKey};
 
 use self::relation::Relation;
 use crate::{Error, Result, table::Table, txn::Txn};
@@ -62,8 +62,10 @@ pub struct Storage {
     /// Whether a comparison that an index answers takes NULL for greater than all values, as GlueSQL's test-suite expects; SQL
     /// says that it is neither greater nor less.
     pub(crate) index_has_nulls: bool,
-    /// The number of the row inserted last into a table without a primary key, by its tree.
+    /// The numbers of the rows to insert next into tables without a primary key.
     sequences: RefCell<HashMap<TreeKey, u64>>,
+    /// The moment for which these hold, outside of a transaction.
+    sequences_at: Option<Stamp>,
     /// What the layers below reported, while GlueSQL carries its text.
     failure: RefCell<Option<Error>>,
     touched: Cell<u64>,

@@ -45,6 +45,7 @@ impl Storage {
             is_writing: false,
             index_has_nulls: false,
             sequences: RefCell::default(),
+            sequences_at: None,
             failure: RefCell::default(),
             touched: Cell::new(0),
         }
@@ -73,15 +74,10 @@ impl Storage {
         match self.phase {
             Phase::Transaction => {
                 self.txn.release();
-                Ok(End::Committed)
+                Ok(End::Committed(None))
             }
-            Phase::Idle => Ok(End::Committed),
-            Phase::Statement => {
-                self.phase = Phase::Idle;
-                let end = self.txn.commit();
-                self.renew(Mode::Live)?;
-                end
-            }
+            Phase::Idle => Ok(End::Committed(None)),
+            Phase::Statement => self.end_txn(),
         }
     }
 
@@ -91,15 +87,29 @@ impl Storage {
             Phase::Transaction => {
                 self.txn.roll_back_to_savepoint();
                 self.forget();
+                self.sequences.get_mut().clear();
                 Ok(())
             }
             Phase::Idle | Phase::Statement => self.roll_back(),
         }
     }
 
+    /// Stages what the transaction did, or drops it.
+    fn end_txn(&mut self) -> Result<End> {
+        self.phase = Phase::Idle;
+        let end = self.txn.commit();
+        self.sequences_at = match &end {
+            Ok(End::Committed(stamp)) => stamp.or(self.txn.stamp()),
+            Ok(End::Moved) | Err(_) => None,
+        };
+        self.renew(Mode::Live)?;
+        end
+    }
+
     /// Drops everything that is not committed.
     pub(crate) fn roll_back(&mut self) -> Result<()> {
         self.phase = Phase::Idle;
+        self.sequences_at = None;
         self.renew(Mode::Live)
     }
 
@@ -109,13 +119,15 @@ impl Storage {
         if !self.txn.is_revision() {
             self.txn = Txn::begin(&self.store, mode)?;
         }
+        if self.sequences_at.is_none() || self.txn.stamp() != self.sequences_at {
+            self.sequences.get_mut().clear();
+        }
         Ok(())
     }
 
     /// Forgets what is only true of the transaction as it was.
     fn forget(&mut self) {
         self.functions = OnceCell::new();
-        self.sequences.get_mut().clear();
         self.relations.get_mut().clear();
         self.composite_key = None;
         self.making = None;
@@ -151,12 +163,9 @@ impl Transaction for Storage {
     }
 
     fn commit(&mut self) -> GlueResult<()> {
-        self.phase = Phase::Idle;
-        let end = self.txn.commit();
-        let renewed = self.renew(Mode::Live);
-        self.glue(renewed)?;
+        let end = self.end_txn();
         match self.glue(end)? {
-            End::Committed => Ok(()),
+            End::Committed(_) => Ok(()),
             End::Moved => {
                 let what = "what the statement read".to_owned();
                 Err(self.fail(Error::TransactionConflict { what }))

@@ -48,6 +48,23 @@ fn a_table_without_a_key_keeps_equal_rows_in_the_order_they_came() {
 }
 
 #[test]
+fn rows_without_a_key_that_several_connections_insert_are_all_there() {
+    let database = memory();
+    let (mut one, mut other) = (database.connect().unwrap(), database.connect().unwrap());
+    run(&mut one, "CREATE TABLE t (x INT); INSERT INTO t VALUES (0)");
+    run(&mut one, "INSERT INTO t VALUES (1)");
+    run(&mut other, "INSERT INTO t VALUES (2), (3)");
+    run(&mut one, "INSERT INTO t VALUES (4); DELETE FROM t WHERE x = 4; INSERT INTO t VALUES (5)");
+    database.store().commit("so far").unwrap();
+    run(
+        &mut one,
+        "INSERT INTO t VALUES (6); BEGIN; INSERT INTO t VALUES (7); ROLLBACK; INSERT INTO t VALUES (8)",
+    );
+    run(&mut other, "INSERT INTO t VALUES (9)");
+    assert_eq!(rows(&mut one, "SELECT * FROM t"), ["0", "1", "2", "3", "5", "6", "8", "9"]);
+}
+
+#[test]
 fn unique_values_may_be_swapped_by_one_statement_and_left_out() {
     let mut c = memory().connect().unwrap();
     run(&mut c, "CREATE TABLE t (id INT PRIMARY KEY, u INT UNIQUE)");

@@ -63,6 +63,11 @@ impl Staging<'_> {
         self.stamp
     }
 
+    /// The moment after it is given back.
+    pub fn stamp_after(&self) -> Stamp {
+        Stamp(self.stamp.0 + 2)
+    }
+
     /// Reads the value of a key, staged changes included.
     ///
     /// # Errors
