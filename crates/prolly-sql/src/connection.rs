@@ -109,6 +109,18 @@ impl Connection {
         self.storage.roll_back()
     }
 
+    /// How many rows the statements have read so far.
+    #[doc(hidden)]
+    pub fn rows_touched(&self) -> u64 {
+        self.storage.rows_touched()
+    }
+
+    /// Whether statements look for the rows that they need, or read tables as GlueSQL does: to compare the two.
+    #[doc(hidden)]
+    pub fn set_hints(&mut self, hints: bool) {
+        self.storage.hints = hints;
+    }
+
     /// The session as GlueSQL sees it, for its test-suite.
     #[doc(hidden)]
     pub fn into_storage(mut self) -> Storage {

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use gluesql_core::plan::{SourcePlan, StatementPlan};
+use gluesql_core::plan::StatementPlan;
 
 use crate::{Result, table::Table};
 
@@ -28,6 +28,7 @@ mod summary;
 mod walk;
 mod write;
 
+pub(crate) use access::order_of;
 use hint::Access;
 use select::Pass;
 
@@ -57,61 +58,6 @@ pub(crate) fn plan(tables: &dyn Tables, mut statement: StatementPlan) -> Result<
         _ => {}
     }
     Ok(statement)
-}
-
-/// Refuses a statement with a name that would be read as one with a hint. To be called before anything looks a name up.
-///
-/// # Errors
-/// When there is one, naming it.
-pub(crate) fn refuse_hints(statement: &mut StatementPlan) -> Result<()> {
-    match statement {
-        StatementPlan::ShowColumns { table_name }
-        | StatementPlan::CreateIndex { table_name, .. }
-        | StatementPlan::DropIndex { table_name, .. }
-        | StatementPlan::ShowIndexes(table_name) => hint::refuse(table_name),
-        StatementPlan::AlterTable { name, operation } => {
-            hint::refuse(name)?;
-            match operation {
-                gluesql_core::plan::AlterTableOperationPlan::RenameTable { table_name } => {
-                    hint::refuse(table_name)
-                }
-                _ => Ok(()),
-            }
-        }
-        StatementPlan::DropTable { names, .. } => names.iter().try_for_each(|name| hint::refuse(name)),
-        StatementPlan::Query(query) => walk::sources(query, &mut refuse_source),
-        StatementPlan::CreateTable { name, source, foreign_keys, .. } => {
-            hint::refuse(name)?;
-            foreign_keys.iter().try_for_each(|key| hint::refuse(&key.referenced_table_name))?;
-            source.iter_mut().try_for_each(|query| walk::sources(query, &mut refuse_source))
-        }
-        StatementPlan::Insert { table_name, source, .. } => {
-            hint::refuse(table_name)?;
-            walk::sources(source, &mut refuse_source)
-        }
-        StatementPlan::Update { table_name, assignments, selection } => {
-            hint::refuse(table_name)?;
-            let values = assignments.iter_mut().map(|assignment| &mut assignment.value);
-            values.chain(selection).try_for_each(|expr| walk::sources_of_expr(expr, &mut refuse_source))
-        }
-        StatementPlan::Delete { table_name, selection } => {
-            hint::refuse(table_name)?;
-            selection.iter_mut().try_for_each(|expr| walk::sources_of_expr(expr, &mut refuse_source))
-        }
-        StatementPlan::CreateFunction { .. }
-        | StatementPlan::DropFunction { .. }
-        | StatementPlan::StartTransaction
-        | StatementPlan::Commit
-        | StatementPlan::Rollback
-        | StatementPlan::ShowVariable(_) => Ok(()),
-    }
-}
-
-fn refuse_source(source: &mut SourcePlan) -> Result<()> {
-    match source {
-        SourcePlan::Table(table) => hint::refuse(&table.name),
-        SourcePlan::Derived(_) | SourcePlan::Series(_) | SourcePlan::Dictionary(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]

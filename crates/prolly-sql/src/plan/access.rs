@@ -33,7 +33,7 @@ pub(super) struct Chosen {
 }
 
 /// The columns that the rows are read in the order of.
-pub(super) fn order_of(table: &Table, access: &Access) -> Vec<usize> {
+pub(crate) fn order_of(table: &Table, access: &Access) -> Vec<usize> {
     let key = match &table.key {
         PrimaryKey::RowId => &[],
         PrimaryKey::Columns(columns) => &columns[..],

@@ -11,17 +11,22 @@
 //! So a hint is of one occurrence, not of a table: self-joins and subqueries have their own, and nothing has to be cleared.
 //!
 //! **Invariant:** what a hint names is a superset of the rows that the statement needs, and conditions are checked again, unless
-//! the hint asks for a [`Summary`]. A name that a user typed has no hint: [`refuse`] sees to it.
+//! the hint asks for a [`Summary`]. A name that a user typed has no hint: the parser refuses the character.
 
 use std::fmt::Write as _;
 
-use gluesql_core::error::Error as GlueError;
+use gluesql_core::{
+    ast::{ColumnDef, ColumnUniqueOption, DataType},
+    data::Schema,
+};
 
-use super::ranges::{BEYOND, KeyRange, KeyRanges};
-use crate::{Error, Result};
+use super::{
+    order_of,
+    ranges::{BEYOND, KeyRange, KeyRanges},
+};
+use crate::{Error, Result, table::Table};
 
-/// What separates a table's name from its hint.
-pub(crate) const MARK: char = '\u{1}';
+pub(crate) use crate::statement::HINT_MARK as MARK;
 
 /// A table as an occurrence in a plan names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,17 +117,15 @@ impl<'a> Source<'a> {
             }
         }
     }
-}
 
-/// Refuses a name that a user typed and that would be read as one with a hint.
-pub(crate) fn refuse(name: &str) -> Result<()> {
-    if name.contains(MARK) { Err(refused(name)) } else { Ok(()) }
+    /// Whether it is the table of one row and no columns.
+    pub(crate) fn is_one_row(&self) -> bool {
+        self.table.is_empty() && self.hint.purpose == Purpose::Read
+    }
 }
 
 fn refused(name: &str) -> Error {
-    Error::Statement(GlueError::StorageMsg(format!(
-        "the name {name:?} has a character U+0001, which no table's name has"
-    )))
+    Error::Refused(format!("{name:?} is no table's name"))
 }
 
 /// The name of the table of one row and no columns.
@@ -131,6 +134,59 @@ pub(super) fn one_row() -> String {
 }
 
 impl Hint {
+    /// The table of one row and no columns.
+    pub(crate) fn one_row_schema() -> Schema {
+        Schema {
+            table_name: String::new(),
+            column_defs: Some(Vec::new()),
+            indexes: Vec::new(),
+            engine: None,
+            foreign_keys: Vec::new(),
+            comment: None,
+        }
+    }
+
+    /// A table as GlueSQL shall see it here: constraints that the storage checks are left out.
+    pub(crate) fn schema(&self, table: &Table) -> Schema {
+        if self.summary.is_some() {
+            return self.summary_schema(table);
+        }
+        let mut schema = table.to_schema();
+        let is_primary = |column: &ColumnDef| column.unique == Some(ColumnUniqueOption { is_primary: true });
+        for (position, column) in schema.column_defs.iter_mut().flatten().enumerate() {
+            match (self.purpose, self.lookup) {
+                // Nor is the key known: the rows are appended, and the storage makes their keys.
+                (Purpose::Insert, _) => column.unique = None,
+                (Purpose::Update, _) if !is_primary(column) => column.unique = None,
+                (_, Lookup::NullableKey) if is_primary(column) => column.nullable = true,
+                (_, Lookup::Unique(unique)) => {
+                    let is_it = position == unique;
+                    column.unique = is_it.then_some(ColumnUniqueOption { is_primary: true });
+                    column.nullable |= is_it;
+                }
+                _ => {}
+            }
+        }
+        schema
+    }
+
+    fn summary_schema(&self, table: &Table) -> Schema {
+        let end =
+            order_of(table, &self.access).first().and_then(|column| table.columns.as_ref()?.get(*column));
+        let end = end.map_or(DataType::Int, |column| column.def.data_type.clone());
+        let types = [DataType::Int, end.clone(), end];
+        let column = |(name, data_type): (&str, DataType)| ColumnDef {
+            name: name.to_owned(),
+            data_type,
+            nullable: true,
+            default: None,
+            unique: None,
+            comment: None,
+        };
+        let columns = Summary::COLUMNS.into_iter().zip(types).map(column).collect();
+        Schema { column_defs: Some(columns), ..Self::one_row_schema() }
+    }
+
     /// The name of a table with this hint in it.
     pub(crate) fn name(&self, table: &str) -> String {
         let mut out = String::with_capacity(table.len() + 8);
@@ -331,9 +387,7 @@ mod tests {
         ] {
             let name = format!("t{MARK}{text}");
             assert!(Source::parse(&name).is_err(), "{text}");
-            assert!(refuse(&name).is_err(), "{text}");
         }
         assert_eq!(Source::parse("t").unwrap().hint, Hint::default());
-        refuse("t").unwrap();
     }
 }

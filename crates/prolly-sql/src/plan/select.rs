@@ -14,13 +14,13 @@ use super::{
     Tables,
     access::{self, Chosen},
     constant,
-    hint::{Access, Hint, Purpose},
+    hint::{Access, Hint, Lookup, Purpose},
     like, lookup, order,
     scope::{Occurrence, Scope},
     summary,
     walk::{self, Parts, Query, projected},
 };
-use crate::Result;
+use crate::{Result, table::PrimaryKey};
 
 /// A walk over a statement's queries.
 pub(super) struct Pass<'a> {
@@ -116,15 +116,17 @@ impl<'a> Pass<'a> {
 
     /// Writes a hint into the name of a table, which keeps its own as its alias. Names that GlueSQL will complain of stay.
     fn mark(&self, source: &mut SourcePlan, hint: &Hint) -> Result<()> {
-        let SourcePlan::Table(table) = source else { return Ok(()) };
-        if table.alias.as_ref().is_some_and(|alias| !alias.columns.is_empty())
-            || self.tables.table(&table.name)?.is_none()
-        {
+        let SourcePlan::Table(source) = source else { return Ok(()) };
+        let Some(table) = self.tables.table(&source.name)? else { return Ok(()) };
+        let is_renamed = source.alias.as_ref().is_some_and(|alias| !alias.columns.is_empty());
+        let is_by_key = matches!(source.access, TableAccessPlan::PrimaryKey { .. });
+        let has_key = matches!(&table.key, PrimaryKey::Columns(columns) if columns.len() == 1);
+        if is_renamed || is_by_key && !has_key && hint.lookup == Lookup::Key {
             return Ok(());
         }
-        let name = hint.name(&table.name);
-        let name = std::mem::replace(&mut table.name, name);
-        table.alias.get_or_insert(TableAliasPlan { name, columns: Vec::new() });
+        let name = hint.name(&source.name);
+        let name = std::mem::replace(&mut source.name, name);
+        source.alias.get_or_insert(TableAliasPlan { name, columns: Vec::new() });
         Ok(())
     }
 

@@ -8,8 +8,6 @@ use gluesql_core::plan::{
     ProjectPlan, ProjectionPlan, QueryPlan, SelectItemPlan, SelectOrderByPlan, SourcePlan, ValuesPlan,
 };
 
-use crate::Result;
-
 /// A query taken apart.
 pub(super) enum Query<'a> {
     Values(&'a mut ValuesPlan),
@@ -377,35 +375,4 @@ pub(super) fn subquery(expr: &mut ExprPlan) -> Option<&mut QueryPlan> {
         | ExprPlan::InSubquery { subquery: query, .. } => Some(query),
         _ => None,
     }
-}
-
-/// Calls a function with each table of a query and of the queries in it.
-pub(super) fn sources(query: &mut QueryPlan, f: &mut dyn FnMut(&mut SourcePlan) -> Result<()>) -> Result<()> {
-    let (project, order_by) = match Query::of(query) {
-        Query::Values(values) => {
-            return values.0.iter_mut().flatten().try_for_each(|expr| sources_of_expr(expr, f));
-        }
-        Query::Select { project, order_by } => (project, order_by),
-    };
-    let mut parts = Parts::of(&mut project.input);
-    for source in parts.sources_mut() {
-        f(source)?;
-        if let SourcePlan::Derived(derived) = source {
-            sources(&mut derived.query, f)?;
-        }
-    }
-    parts.exprs_mut().into_iter().try_for_each(|expr| sources_of_expr(expr, f))?;
-    projected(&mut project.projection).try_for_each(|expr| sources_of_expr(expr, f))?;
-    order_by.into_iter().flatten().try_for_each(|order| sources_of_expr(&mut order.expr, f))
-}
-
-/// Calls a function with each table of the queries in an expression.
-pub(super) fn sources_of_expr(
-    expr: &mut ExprPlan,
-    f: &mut dyn FnMut(&mut SourcePlan) -> Result<()>,
-) -> Result<()> {
-    if let Some(query) = subquery(expr) {
-        sources(query, f)?;
-    }
-    children(expr).into_iter().try_for_each(|child| sources_of_expr(child, f))
 }

@@ -10,10 +10,11 @@ use gluesql_core::{
 };
 use prolly_core::{Range, Tree, prefix_end};
 
-use super::Storage;
+use super::{Storage, relation::Relation};
 use crate::{
     Error, Result,
     key::{self, encode_value, first_value_len},
+    plan::hint::{Access, Hint, Source},
     row::decode_row,
     table::{Index, IndexKind, Table},
 };
@@ -26,8 +27,24 @@ impl GlueIndex for Storage {
         asc: Option<bool>,
         cmp_value: Option<(&IndexOperator, Value)>,
     ) -> GlueResult<RowIter<'a>> {
-        let scan = self.index_scan(table_name, index_name, asc == Some(false), cmp_value);
-        self.glue(scan.map(|scan| Box::new(scan) as RowIter<'a>))
+        self.glue(Source::parse(table_name).and_then(|source| {
+            let is_reverse = asc == Some(false);
+            let relation = self.known_relation(source.table)?;
+            match &source.hint.access {
+                // What the plan says of the index and more, but for what it may mean by NULL.
+                Access::Index(index, ranges) if !self.index_has_nulls => {
+                    let hint = Hint { reverse: is_reverse, ..source.hint.clone() };
+                    Ok(Box::new(self.entry_scan(&relation, *index, ranges, &hint)?) as RowIter<'a>)
+                }
+                _ => Ok(Box::new(self.index_scan(
+                    source.table,
+                    &relation,
+                    index_name,
+                    is_reverse,
+                    cmp_value,
+                )?)),
+            }
+        }))
     }
 }
 
@@ -47,18 +64,18 @@ impl Storage {
     fn index_scan(
         &self,
         table_name: &str,
+        relation: &Relation,
         index_name: &str,
         is_reverse: bool,
         condition: Option<(&IndexOperator, Value)>,
     ) -> Result<IndexScan<'_>> {
-        let relation = self.known_relation(table_name)?;
         let table = Arc::clone(relation.table());
         let index = table
             .named_index(index_name)
             .ok_or_else(|| IndexError::IndexNameDoesNotExist(index_name.to_owned()))
             .map_err(|error| Error::Statement(error.into()))?;
         let nothing = || Error::Statement(IndexError::TableNotFound(table_name.to_owned()).into());
-        let entries = self.relation_index(&relation, index)?.ok_or_else(nothing)?;
+        let entries = self.relation_index(relation, index)?.ok_or_else(nothing)?;
         let everything = entries.range_of_ranks(0, entries.len());
         let (range, condition) = match condition {
             None => (everything, None),
@@ -67,7 +84,7 @@ impl Storage {
                 None => (everything, Some((operator.clone(), value))),
             },
         };
-        let rows = self.relation_rows(&relation)?.ok_or_else(nothing)?;
+        let rows = self.relation_rows(relation)?.ok_or_else(nothing)?;
         Ok(IndexScan { storage: self, table, rows, range, is_reverse, condition })
     }
 

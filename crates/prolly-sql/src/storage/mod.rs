@@ -3,7 +3,8 @@
 //! | file | implements |
 //! |---|---|
 //! | `relation` | what a name stands for |
-//! | `read` | `Store`: schemas, rows by key, scans |
+//! | `read` | `Store`: schemas, rows by key |
+//! | `scan` | scans of what a hint names |
 //! | `write` | `StoreMut`: tables, rows and what follows from them in indexes; UNIQUE and foreign keys |
 //! | `alter` | `AlterTable` |
 //! | `index` | `Index`, `IndexMut` |
@@ -21,6 +22,7 @@ mod dictionary;
 mod index;
 mod read;
 mod relation;
+mod scan;
 mod session;
 mod write;
 
@@ -68,6 +70,8 @@ pub struct Storage {
     sequences_at: Option<Stamp>,
     /// What the layers below reported, while GlueSQL carries its text.
     failure: RefCell<Option<Error>>,
+    /// Whether plans are given hints: otherwise tables are read as GlueSQL does.
+    pub(crate) hints: bool,
     touched: Cell<u64>,
 }
 

@@ -8,24 +8,29 @@ use gluesql_core::{
     executor::{ExecuteError, Referencing},
     store::{RowIter, Store as GlueStore},
 };
-use prolly_core::{Range, Tree, ValueRef};
+use prolly_core::Tree;
 use prolly_version::TreeKind;
 
 use super::{Storage, relation::Relation};
 use crate::{
     Error, Result,
     key::{self, encode_key},
+    plan::hint::{Hint, Lookup, Purpose, Source},
     row::decode_row,
-    table::{PrimaryKey, Table},
+    table::{Index, IndexKind, PrimaryKey, Table},
 };
 
 impl GlueStore for Storage {
     fn fetch_schema(&self, table_name: &str) -> GlueResult<Option<Schema>> {
-        let relation = self.glue(self.relation(table_name))?;
-        Ok(relation.map(|relation| {
-            let mut schema = relation.table().to_schema();
+        self.glue(Source::parse(table_name).and_then(|source| {
+            let mut schema = if source.is_one_row() {
+                Hint::one_row_schema()
+            } else {
+                let Some(relation) = self.relation(source.table)? else { return Ok(None) };
+                source.hint.schema(relation.table())
+            };
             table_name.clone_into(&mut schema.table_name);
-            schema
+            Ok(Some(schema))
         }))
     }
 
@@ -35,18 +40,33 @@ impl GlueStore for Storage {
     }
 
     fn fetch_data(&self, table_name: &str, key: &Key) -> GlueResult<Option<Vec<Value>>> {
-        self.glue(self.known_relation(table_name).and_then(|relation| {
-            let Some(key) = self.key_bytes(relation.table(), key)? else { return Ok(None) };
+        self.glue(Source::parse(table_name).and_then(|source| {
+            let relation = self.known_relation(source.table)?;
+            let key = match source.hint.lookup {
+                Lookup::Unique(column) => self.unique_row(&relation, column, key)?,
+                Lookup::NullableKey if *key == Key::None => None,
+                Lookup::Key | Lookup::NullableKey => self.key_bytes(relation.table(), key)?,
+            };
+            let Some(key) = key else { return Ok(None) };
             self.row(&relation, &key)
         }))
     }
 
     fn scan_data<'a>(&'a self, table_name: &str) -> GlueResult<RowIter<'a>> {
-        self.glue(self.known_relation(table_name).and_then(|relation| self.scan(relation)))
+        self.glue(Source::parse(table_name).and_then(|source| {
+            if source.is_one_row() {
+                return Ok(Box::new(std::iter::once(Ok((Key::None, Vec::new())))) as RowIter<'a>);
+            }
+            self.scan(self.known_relation(source.table)?, &source.hint)
+        }))
     }
 
     fn fetch_referencings(&self, table_name: &str) -> GlueResult<Vec<Referencing>> {
-        self.glue(self.referencings(table_name))
+        self.glue(Source::parse(table_name).and_then(|source| match source.hint.purpose {
+            // Deleting checks them.
+            Purpose::Delete => Ok(Vec::new()),
+            _ => self.referencings(source.table),
+        }))
     }
 }
 
@@ -80,21 +100,26 @@ impl Storage {
         Ok(found)
     }
 
-    fn scan<'a>(&'a self, relation: Relation) -> Result<RowIter<'a>> {
-        Ok(match (self.relation_rows(&relation)?, &relation) {
-            (None, Relation::Generated(generated)) => {
-                let rows = generated.rows()?.zip(0..).map(|(row, number)| {
-                    self.touch(1);
-                    Ok((Key::U128(number), self.glue(row)?))
-                });
-                Box::new(rows)
-            }
-            (None, _) => Box::new(std::iter::empty()),
-            (Some(rows), _) => {
-                let table = Arc::clone(relation.table());
-                Box::new(Scan { storage: self, table, range: rows.range::<&[u8]>(..)? })
-            }
-        })
+    /// The key of the row that has a value in a column where no two have the same; `None` when there is none.
+    fn unique_row(&self, relation: &Relation, column: usize, value: &Key) -> Result<Option<Vec<u8>>> {
+        let table = relation.table();
+        let id = table.columns.as_ref().and_then(|columns| columns.get(column)).map(|column| column.id);
+        let is_of = |index: &&Index| matches!(index.kind, IndexKind::Unique { column } if Some(column) == id);
+        let Some(index) = table.indexes.iter().find(is_of) else {
+            return Err(Error::Damaged {
+                what: format!("a plan of {}", table.name),
+                reason: format!("column {column} is not unique"),
+            });
+        };
+        if *value == Key::None {
+            return Ok(None);
+        }
+        let mut entry = Vec::with_capacity(16);
+        encode_key(&mut entry, value)?;
+        match relation {
+            Relation::Table(_) => self.txn.get(&table.index_tree(index), &entry),
+            _ => Ok(self.relation_index(relation, index)?.map_or(Ok(None), |entries| entries.get(&entry))?),
+        }
     }
 
     pub(super) fn known_relation(&self, name: &str) -> Result<Relation> {
@@ -171,36 +196,5 @@ impl Storage {
     #[doc(hidden)]
     pub fn rows_touched(&self) -> u64 {
         self.touched.get()
-    }
-}
-
-/// The rows of a range.
-struct Scan<'a> {
-    storage: &'a Storage,
-    table: Arc<Table>,
-    range: Range,
-}
-
-impl Scan<'_> {
-    fn next_row(&mut self) -> Result<Option<(Key, Vec<Value>)>> {
-        let Some((key, value)) = self.range.next_entry()? else { return Ok(None) };
-        self.storage.touch(1);
-        if let ValueRef::Inline(row) = value {
-            let row = decode_row(&self.table, row)?;
-            return Ok(Some((self.storage.glue_key(&self.table, key, &row)?, row)));
-        }
-        let key = key.to_vec();
-        let row = self.range.read_value()?.expect("the range stands on an entry");
-        let row = decode_row(&self.table, &row)?;
-        Ok(Some((self.storage.glue_key(&self.table, &key, &row)?, row)))
-    }
-}
-
-impl Iterator for Scan<'_> {
-    type Item = GlueResult<(Key, Vec<Value>)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = self.next_row();
-        self.storage.glue(row).transpose()
     }
 }

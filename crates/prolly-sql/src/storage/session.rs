@@ -1,6 +1,9 @@
 //! What statements begin and end with: transactions, and plans.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    sync::Arc,
+};
 
 use gluesql_core::{
     error::Result as GlueResult,
@@ -13,9 +16,11 @@ use gluesql_core::{
 };
 use prolly_version::{CommitId, Snapshot, Store};
 
-use super::{Phase, Storage};
+use super::{Phase, Storage, relation::Relation};
 use crate::{
     Error, Result,
+    plan::{self, Tables, hint::Access},
+    table::Table,
     txn::{End, Mode, Txn},
 };
 
@@ -47,6 +52,7 @@ impl Storage {
             sequences: RefCell::default(),
             sequences_at: None,
             failure: RefCell::default(),
+            hints: true,
             touched: Cell::new(0),
         }
     }
@@ -174,6 +180,19 @@ impl Transaction for Storage {
     }
 }
 
+impl Tables for Storage {
+    fn table(&self, name: &str) -> Result<Option<Arc<Table>>> {
+        Ok(match self.relation(name)? {
+            Some(Relation::Table(table) | Relation::At(table, _)) => Some(table),
+            Some(Relation::Generated(_)) | None => None,
+        })
+    }
+
+    fn rows(&self, name: &str, access: &Access) -> Result<u64> {
+        self.count(&self.known_relation(name)?, access)
+    }
+}
+
 impl Planner for Storage {
     fn plan(&self, statement: StatementPlan) -> GlueResult<StatementPlan> {
         let schemas = fetch_schema_map(self, &statement)?;
@@ -182,6 +201,10 @@ impl Planner for Storage {
         let statement = plan_primary_key(&schemas, statement);
         let statement = plan_index(&schemas, statement);
         let statement = plan_hash_join(&schemas, statement);
-        Ok(plan_aggregate(statement))
+        let statement = plan_aggregate(statement);
+        match self.hints {
+            true => self.glue(plan::plan(self, statement)),
+            false => Ok(statement),
+        }
     }
 }

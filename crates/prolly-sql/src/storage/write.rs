@@ -14,6 +14,7 @@ use super::Storage;
 use crate::{
     Error, Result,
     key::{row_id, row_id_sequence, short_hash},
+    plan::hint::Source,
     row::{decode_row, encode_row},
     table::{Index, IndexKind, PrimaryKey, Table},
 };
@@ -43,17 +44,17 @@ impl StoreMut for Storage {
     }
 
     fn append_data(&mut self, table_name: &str, rows: Vec<Vec<Value>>) -> GlueResult<()> {
-        let result = self.append(table_name, rows);
+        let result = Source::parse(table_name).and_then(|source| self.append(source.table, rows));
         self.glue(result)
     }
 
     fn insert_data(&mut self, table_name: &str, rows: Vec<(Key, Vec<Value>)>) -> GlueResult<()> {
-        let result = self.insert(table_name, rows);
+        let result = Source::parse(table_name).and_then(|source| self.insert(source.table, rows));
         self.glue(result)
     }
 
     fn delete_data(&mut self, table_name: &str, keys: Vec<Key>) -> GlueResult<()> {
-        let result = self.delete(table_name, keys);
+        let result = Source::parse(table_name).and_then(|source| self.delete(source.table, keys));
         self.glue(result)
     }
 }

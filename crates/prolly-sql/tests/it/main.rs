@@ -4,5 +4,6 @@
 
 mod keys;
 mod support;
+mod touched;
 mod transactions;
 mod versions;
