@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from prollytree import (
     MergeError,
     NamespacedKvStore,
     NamespaceProof,
+    ProllySQLStore,
     ProllyTree,
     StorageBackend,
     VersionedKvStore,
@@ -269,6 +271,61 @@ def copy_and_catch_up(both: NamespacedKvStore, work: Path) -> None:
         claim(copy.fetch(both)["objects"] == 0, "there is nothing more to fetch")
 
 
+def clocks(pairs: Pairs) -> dict[tuple[str, datetime], str]:
+    """What clocks were set to, by zone and moment."""
+    rows = {}
+    for key, value in pairs.items():
+        if key.startswith(b"transition/"):
+            zone, moment = key.decode().removeprefix("transition/").rsplit("/", 1)
+            rows[zone, datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ")] = value.decode()
+    return rows
+
+
+def an_sql_table(store: VersionedKvStore, archive: Archive, data: Path, work: Path) -> None:
+    """Keeps two releases as an SQL table of the same store, queries it at both, and compares them."""
+    chapter("the same data as an SQL table, at two revisions")
+    release = next(release for release in pinned_releases() if release.version == "2022.1")
+    old, new = clocks(load_release(release.path(data))), clocks(archive.newest)
+    with ProllySQLStore(work / "store") as sql:
+        sql.branch("tables")
+        sql.execute("CREATE TABLE clock (zone TEXT, since TIMESTAMP, shows TEXT NOT NULL, PRIMARY KEY (zone, since))")
+        sql.execute("CREATE INDEX clock_shows ON clock (shows)")
+        sql.execute_many("INSERT INTO clock VALUES (?, ?, ?)", [(*key, shows) for key, shows in old.items()])
+        before = sql.commit(f"The clocks of {release.version}")
+        with sql.transaction():
+            sql.execute("DELETE FROM clock")
+            sql.execute_many("INSERT INTO clock VALUES (?, ?, ?)", [(*key, shows) for key, shows in new.items()])
+        after = sql.commit(f"The clocks of {archive.versions[-1]}")
+        print(f"  {len(old)} rows in {before[:12]}, {len(new)} in {after[:12]}")
+
+        question = "SELECT shows FROM clock WHERE zone = ? ORDER BY since DESC LIMIT 1"
+        for commit, rows in ((before, old), (after, new)):
+            [answer] = sql.at(commit).execute(question, ("Asia/Almaty",))
+            print(f"  {commit[:12]}  {question.replace('?', repr('Asia/Almaty'))}  ->  {answer['shows']}")
+            last = max(since for zone, since in rows if zone == "Asia/Almaty")
+            claim(answer == {"shows": rows["Asia/Almaty", last]}, "that is what the release says")
+
+        changed = sql.execute(f'SELECT * FROM "diff(clock, {before}, {after})"')
+        kinds = {"added": new.keys() - old.keys(), "removed": old.keys() - new.keys()}
+        kinds["modified"] = {key for key in old.keys() & new.keys() if old[key] != new[key]}
+        for kind, keys in kinds.items():
+            side = "from" if kind == "removed" else "to"
+            found = {(row[f"{side}_zone"], row[f"{side}_since"]) for row in changed if row["diff_type"] == kind}
+            claim(found == keys, f"the difference of the two has the {len(keys)} rows that were {kind}, and no other")
+
+        both = """
+            SELECT now.since, was.shows AS was, now.shows AS now
+            FROM clock AS now JOIN "clock@HEAD~1" AS was ON was.since = now.since
+            WHERE now.zone = 'Europe/Kyiv' AND was.zone = 'Europe/Kiev' AND was.shows <> now.shows
+        """
+        kyiv = {since: shows for (zone, since), shows in new.items() if zone == "Europe/Kyiv"}
+        kiev = {since: shows for (zone, since), shows in old.items() if zone == "Europe/Kiev"}
+        expected = sum(kiev[since] != shows for since, shows in kyiv.items() if since in kiev)
+        claim(len(sql.execute(both)) == expected, f"one query joins both: {expected} of Kyiv's clocks were corrected")
+        sql.checkout("main")
+        claim(sql.tables() == [], "main knows nothing of the table")
+
+
 def proofs(store: VersionedKvStore, archive: Archive, work: Path) -> None:
     """Makes proofs here and has them checked by a process that has nothing but their bytes and the root hash."""
     chapter("proofs, checked by another process from their bytes and the root hash alone")
@@ -367,6 +424,7 @@ def run(data: Path, work: Path) -> None:
         queries(store, archive)
         branch_and_conflict(store, archive)
         two_namespaces(store, work)
+        an_sql_table(store, archive, data, work)
         proofs(store, archive, work)
         other_orders_and_backends(store, archive, work)
         clone_and_read_back(store, archive, work)
