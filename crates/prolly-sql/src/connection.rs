@@ -144,7 +144,7 @@ impl Connection {
                 }
             };
             match self.storage.end_statement() {
-                Ok(End::Committed) => return Ok(payload),
+                Ok(End::Committed(_)) => return Ok(payload),
                 Ok(End::Moved) => {}
                 Err(Error::TransactionConflict { .. }) if !self.in_transaction() && !ends => {}
                 Err(error) => return Err(error),
