@@ -13,7 +13,7 @@ use gluesql_core::{
 use prolly_version::{Store, TreeKind};
 
 use crate::{
-    Error, Result,
+    Error, Result, RowConflict, history,
     statement::{Prepared, prepare},
     storage::Storage,
     txn::{End, Mode},
@@ -70,6 +70,15 @@ impl Database {
     pub fn at(&self, revision: &str) -> Result<Connection> {
         let snapshot = self.store.at(revision)?;
         Ok(Connection { storage: Storage::at(&self.store, revision, &snapshot) })
+    }
+
+    /// The rows that merging a revision into where the store stands could not decide; none for a clean merge. Conflicts of other
+    /// trees are not among them: [`Store::try_merge`] lists all.
+    ///
+    /// # Errors
+    /// As [`Store::try_merge`].
+    pub fn conflicts(&self, revision: &str) -> Result<Vec<RowConflict>> {
+        history::conflicts(&self.store, revision)
     }
 
     /// The names of the tables as they are now, in their order.

@@ -5,10 +5,12 @@
 //! | `"log"`, `"log(REVISION)"` | the commits behind a revision, the newest first |
 //! | `"branches"` | the branches and the commits they are on |
 //! | `"diff(TABLE, FROM)"`, `"diff(TABLE, FROM, TO)"` | the rows that differ between two revisions, or a revision and now |
+//! | `"conflicts(REVISION)"` | what merging a revision could not decide, a row for each |
 //! | `"history(TABLE, KEY, …)"` | the commits that changed the row with a primary key, and what it was then |
 //!
 //! A table of the store with such a name is what the name stands for; the forms with parentheses cannot be one by accident.
 
+mod conflicts;
 mod diff;
 mod log;
 mod name;
@@ -21,6 +23,7 @@ use gluesql_core::{
     data::Value,
 };
 
+pub(crate) use conflicts::conflicts;
 pub(crate) use diff::TableVersion;
 pub(crate) use name::GeneratedName;
 

@@ -12,6 +12,7 @@ use crate::{Error, Result};
 pub(crate) enum GeneratedName {
     Log { revision: Option<String> },
     Branches,
+    Conflicts { revision: String },
     Diff { table: String, from: String, to: Option<String> },
     History { table: String, key: Vec<Value> },
 }
@@ -37,6 +38,8 @@ impl GeneratedName {
             ("log", _) => return wrong("log(REVISION)"),
             ("branches", []) => Self::Branches,
             ("branches", _) => return wrong("branches"),
+            ("conflicts", [revision]) => Self::Conflicts { revision: text(revision) },
+            ("conflicts", _) if name.contains('(') => return wrong("conflicts(REVISION)"),
             ("diff", [table, from]) => Self::Diff { table: text(table), from: text(from), to: None },
             ("diff", [table, from, to]) => {
                 Self::Diff { table: text(table), from: text(from), to: Some(text(to)) }

@@ -71,6 +71,7 @@ impl Storage {
                 Generated::log(&self.store, revision.as_deref())
             }
             GeneratedName::Branches => Generated::branches(&self.store),
+            GeneratedName::Conflicts { revision } => Generated::conflicts(name, &self.store, &revision),
             GeneratedName::Diff { table, from, to } => {
                 let from = version_at(&self.catalog_at(&from)?, &table)?;
                 let to = match to {

@@ -108,3 +108,32 @@ fn what_shows_a_revision_cannot_be_written() {
     assert_eq!(rows(&mut c, "SELECT * FROM log"), ["mine"]);
     assert_eq!(rows(&mut c, "SELECT message FROM \"log()\" LIMIT 1"), ["first"]);
 }
+
+#[test]
+fn conflicts_are_rows() {
+    let database = memory();
+    let mut c = database.connect().unwrap();
+    run(
+        &mut c,
+        "CREATE TABLE t (id INT PRIMARY KEY, x INT, y INT); INSERT INTO t VALUES (1, 1, 1), (2, 2, 2)",
+    );
+    database.store().commit("base").unwrap();
+    database.store().create_branch("side", None).unwrap();
+    run(&mut c, "UPDATE t SET x = 10 WHERE id = 1; UPDATE t SET x = 20 WHERE id = 2");
+    database.store().commit("theirs").unwrap();
+    database.store().checkout("main", false).unwrap();
+    run(&mut c, "UPDATE t SET x = 11 WHERE id = 1; UPDATE t SET y = 21 WHERE id = 2");
+    database.store().commit("ours").unwrap();
+    let listed =
+        "SELECT table_name, key['id'], base['x'], source['x'], destination['x'] FROM \"conflicts(side)\"";
+    assert_eq!(rows(&mut c, listed), ["t 1 1 10 11"]);
+    let conflicts = database.conflicts("side").unwrap();
+    assert_eq!(conflicts.len(), 1, "the other row changed in different columns");
+    let merged = prolly_version::MergeOptions {
+        strategy: prolly_version::MergeStrategy::TakeSource,
+        ..Default::default()
+    };
+    database.store().merge("side", merged).unwrap();
+    assert_eq!(rows(&mut c, "SELECT * FROM t"), ["1 10 1", "2 20 21"]);
+    assert_eq!(rows(&mut c, "SELECT * FROM \"conflicts(HEAD~1)\""), [""; 0]);
+}
