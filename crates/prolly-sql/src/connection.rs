@@ -46,7 +46,7 @@ impl Database {
     /// # Errors
     /// None now; merging tables may come to need something of the store.
     pub fn new(store: Store) -> Result<Self> {
-        crate::merge::register(&store);
+        crate::register_merging(&store);
         Ok(Self { store })
     }
 

@@ -31,6 +31,6 @@ pub use gluesql_core::{
     data::Value,
     executor::{Payload, PayloadVariable},
 };
-pub use merge::{NamedRow, RowConflict};
+pub use merge::{NamedRow, RowConflict, register_merging};
 #[doc(hidden)]
 pub use storage::Storage;

@@ -33,15 +33,17 @@ mod tests;
 use std::sync::Arc;
 
 use prolly_version::{
-    Error as VersionError, MergeConflict, MergeStrategy, Resolution, Store, TreeKey, TreeKind,
+    Error as VersionError, MapDriver, MergeConflict, MergeStrategy, Resolution, Store, TreeKey, TreeKind,
 };
 
 pub use conflict::{NamedRow, RowConflict};
 
 use crate::{Error, Result, table::Table};
 
-/// Says how the tables of a store merge, for this process and directory.
-pub(crate) fn register(store: &Store) {
+/// Says how the tables of a store merge, for this process and directory: for who merges without a
+/// [`Database`](crate::Database), which does so itself.
+pub fn register_merging(store: &Store) {
+    store.set_merge_driver(TreeKind::FUNCTIONS, Arc::new(MapDriver));
     store.set_merge_driver(TreeKind::TABLE, Arc::new(driver::TableDriver));
     store.set_merge_finisher("sql", &[TreeKind::TABLE_INDEX], Arc::new(finish::IndexFinisher));
 }

@@ -66,7 +66,12 @@ impl Storage {
     pub(crate) fn begin_statement(&mut self, mode: Mode) -> Result<()> {
         self.failure.take();
         match self.phase {
-            Phase::Transaction => self.txn.savepoint(),
+            Phase::Transaction => {
+                // What is generated may show what the transaction has changed since.
+                let mut relations = self.relations.borrow_mut();
+                relations.retain(|_, relation| !matches!(relation, Relation::Generated(_)));
+                self.txn.savepoint();
+            }
             Phase::Idle | Phase::Statement => {
                 self.renew(mode)?;
                 self.phase = Phase::Statement;

@@ -53,6 +53,12 @@ fn differences_and_commits_are_tables() {
     assert_eq!(rows(&mut c, "SELECT message FROM \"log(HEAD~1)\" LIMIT 1"), ["first"]);
     assert_eq!(rows(&mut c, "SELECT name, is_current FROM branches"), ["main TRUE"]);
 
+    run(&mut c, "BEGIN; INSERT INTO t VALUES (5, 50, 0)");
+    assert_eq!(rows(&mut c, to_now), ["added 4", "added 5"]);
+    run(&mut c, "DELETE FROM t WHERE id = 4");
+    assert_eq!(rows(&mut c, to_now), ["added 5"], "what the transaction has changed since");
+    run(&mut c, "ROLLBACK");
+
     // Columns are matched by what they are, not by their places or names.
     run(&mut c, "ALTER TABLE t DROP COLUMN gone; ALTER TABLE t RENAME COLUMN x TO y");
     let renamed =
@@ -136,4 +142,21 @@ fn conflicts_are_rows() {
     database.store().merge("side", merged).unwrap();
     assert_eq!(rows(&mut c, "SELECT * FROM t"), ["1 10 1", "2 20 21"]);
     assert_eq!(rows(&mut c, "SELECT * FROM \"conflicts(HEAD~1)\""), [""; 0]);
+}
+
+#[test]
+fn functions_merge_by_name() {
+    let database = memory();
+    let mut c = database.connect().unwrap();
+    run(&mut c, "CREATE FUNCTION one() RETURN 1");
+    database.store().commit("base").unwrap();
+    database.store().create_branch("side", None).unwrap();
+    run(&mut c, "CREATE FUNCTION two(x INT, \"y z\" INT DEFAULT -2) RETURN x - \"y z\"");
+    database.store().commit("theirs").unwrap();
+    database.store().checkout("main", false).unwrap();
+    run(&mut c, "CREATE FUNCTION three() RETURN 'it''s'; DROP FUNCTION one");
+    database.store().commit("ours").unwrap();
+    database.store().merge("side", prolly_version::MergeOptions::default()).unwrap();
+    assert_eq!(rows(&mut c, "SELECT two(1), three()"), ["3 it's"]);
+    failure(&mut c, "SELECT one()");
 }
