@@ -1,0 +1,132 @@
+//! The end of a transaction: everything is staged, or nothing.
+
+use prolly_core::TreeConfig;
+use prolly_version::{Catalog, Staging, TreeKey, TreeVersion};
+
+use super::{End, Origin, Shape, Txn, keys_below};
+use crate::{Error, Result};
+
+impl Txn {
+    /// Stages everything, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::TransactionConflict`] when somebody has changed what this one changes, or has read for a check; what staging
+    /// reports.
+    pub(crate) fn commit(&self) -> Result<End> {
+        let has_changes = !self.changed.is_empty();
+        match &self.origin {
+            Origin::Live { store, stamp } if !has_changes => {
+                let saw_one_moment = self.reads.get() <= 1 || (stamp.is_some() && store.stamp() == *stamp);
+                Ok(if saw_one_moment { End::Committed(None) } else { End::Moved })
+            }
+            Origin::Snapshot { .. } | Origin::Revision { .. } if !has_changes => Ok(End::Committed(None)),
+            Origin::Live { store, stamp } => {
+                let mut staging = store.stage()?;
+                if Some(staging.stamp()) != *stamp {
+                    return Ok(End::Moved);
+                }
+                self.write(&mut staging)
+            }
+            Origin::Snapshot { store, stamp, catalog } => {
+                let mut staging = store.stage()?;
+                if Some(staging.stamp()) != *stamp {
+                    self.check(catalog, &mut staging)?;
+                }
+                self.write(&mut staging)
+            }
+            Origin::Revision { name, .. } => Err(Error::ReadOnly { what: name.clone() }),
+        }
+    }
+
+    /// Looks for what somebody else changed since the transaction began.
+    fn check(&self, began: &Catalog, staging: &mut Staging<'_>) -> Result<()> {
+        let conflict = |tree: &TreeKey| Error::TransactionConflict { what: tree.to_string() };
+        for (key, changed) in &self.changed {
+            let (before, now) = (began.version(key)?, staging.version(key)?);
+            if is_same(before.as_ref(), now.as_ref()) {
+                continue;
+            }
+            // Rows that others changed do not matter to one who edits other rows; to one who drops the table they do.
+            let (Some(before), Some(now), Some(changed)) = (&before, &now, changed) else {
+                return Err(conflict(key));
+            };
+            let is_edited_in_place = changed.from.as_ref() == Some(key) && changed.metadata.is_none();
+            if !is_edited_in_place
+                || before.metadata != now.metadata
+                || before.tree.config() != now.tree.config()
+            {
+                return Err(conflict(key));
+            }
+            for edited in changed.edits.keys() {
+                check_entry(key, edited, before, now)?;
+            }
+        }
+        for (key, entry) in &*self.expected.borrow() {
+            let (before, now) = (began.version(key)?, staging.version(key)?);
+            match (&before, &now) {
+                _ if is_same(before.as_ref(), now.as_ref()) => {}
+                (Some(before), Some(now)) => check_entry(key, entry, before, now)?,
+                _ => return Err(conflict(key)),
+            }
+        }
+        for (key, prefix) in &*self.expected_prefixes.borrow() {
+            let (before, now) = (began.version(key)?, staging.version(key)?);
+            let is_same = match (&before, &now) {
+                _ if is_same(before.as_ref(), now.as_ref()) => true,
+                (Some(before), Some(now)) => {
+                    keys_below(&before.tree, prefix)? == keys_below(&now.tree, prefix)?
+                }
+                _ => false,
+            };
+            if !is_same {
+                return Err(conflict(key));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, staging: &mut Staging<'_>) -> Result<End> {
+        for shape in &self.shapes {
+            match shape {
+                Shape::Create(tree, metadata) => {
+                    staging.create_tree(tree, TreeConfig::default(), metadata)?
+                }
+                Shape::Drop(tree) => {
+                    staging.drop_tree(tree)?;
+                }
+                Shape::Rename(from, to) => staging.rename_tree(from, to.name())?,
+                Shape::Metadata(tree, metadata) => staging.set_metadata(tree, metadata)?,
+            }
+        }
+        for (tree, changed) in &self.changed {
+            if let Some(changed) = changed {
+                let edits = changed.edits.iter().map(|(key, value)| (key, value.as_ref()));
+                staging.edit(tree, edits)?;
+            }
+        }
+        Ok(End::Committed(Some(staging.stamp_after())))
+    }
+}
+
+fn check_entry(tree: &TreeKey, key: &[u8], before: &TreeVersion, now: &TreeVersion) -> Result<()> {
+    if before.tree.get(key)? == now.tree.get(key)? {
+        return Ok(());
+    }
+    let what = match crate::key::decode(key) {
+        Ok(values) => format!("row {values:?} of the {tree}"),
+        Err(_) => format!("row {} of the {tree}", key.escape_ascii()),
+    };
+    Err(Error::TransactionConflict { what })
+}
+
+fn is_same(one: Option<&TreeVersion>, other: Option<&TreeVersion>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => {
+            one.tree.root_hash() == other.tree.root_hash()
+                && one.tree.config() == other.tree.config()
+                && one.metadata == other.metadata
+        }
+        _ => false,
+    }
+}
