@@ -21,7 +21,7 @@ use super::{
     hint::{Access, Hint, Lookup, MARK, one_row},
     scope::{ColumnRef, Occurrence, Scope, outer_type},
     select::and,
-    walk::Parts,
+    walk::{Parts, children},
 };
 use crate::{
     Result,
@@ -74,6 +74,23 @@ fn name_of(source: &SourcePlan) -> Option<&str> {
     }
 }
 
+/// What becomes of a hash join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HashJoin {
+    Stays,
+    /// A nested loop that looks rows up.
+    LooksUp,
+    /// A nested loop over all rows: GlueSQL takes the sides of `'a' = right.column` the wrong way around, and looks for the column
+    /// on the left.
+    Loops,
+}
+
+/// Whether an expression has a column of a table.
+fn has_column_of(scope: &Scope, occurrence: usize, expr: &mut ExprPlan) -> bool {
+    scope.resolve(expr).is_some_and(|column| column.occurrence == occurrence)
+        || children(expr).into_iter().any(|child| has_column_of(scope, occurrence, child))
+}
+
 /// Makes joins look rows up where that reads less than the whole table.
 pub(super) fn joins(
     tables: &dyn Tables,
@@ -85,11 +102,18 @@ pub(super) fn joins(
     if parts.joined.is_empty() {
         return Ok(());
     }
-    let Some(left_rows) = left_rows(tables, scope, parts.base, &hints[0].access)? else { return Ok(()) };
+    // Of what is not a table many are expected.
+    let left_rows = left_rows(tables, scope, parts.base, &hints[0].access)?.unwrap_or(u64::MAX);
     let filter = parts.filter.as_deref();
-    let mut from_hash = vec![false; parts.joined.len()];
+    let mut from_hash = vec![HashJoin::Stays; parts.joined.len()];
     for (i, joined) in parts.joined.iter_mut().enumerate() {
         let right = i + 1;
+        if let Some(hash) = &mut joined.hash
+            && has_column_of(scope, right, hash.input_key)
+        {
+            from_hash[i] = HashJoin::Loops;
+            continue;
+        }
         if !is_scanned(joined.right) || scope.occurrences[right].table.is_none() {
             continue;
         }
@@ -119,10 +143,10 @@ pub(super) fn joins(
         hints[right] = Hint { lookup: by, access: Access::All, ..hints[right].clone() };
         match (value, &mut *joined.right) {
             (Some(expr), SourcePlan::Table(table)) => table.access = TableAccessPlan::PrimaryKey { expr },
-            _ => from_hash[i] = true,
+            _ => from_hash[i] = HashJoin::LooksUp,
         }
     }
-    if from_hash.contains(&true) {
+    if from_hash.iter().any(|join| *join != HashJoin::Stays) {
         match input {
             ProjectInputPlan::InnerJoin(join) => inner(join, &from_hash),
             ProjectInputPlan::LeftOuterJoin(join) => left_outer(join, &from_hash),
@@ -144,7 +168,7 @@ fn left_rows(tables: &dyn Tables, scope: &Scope, base: &SourcePlan, access: &Acc
     })
 }
 
-fn aggregated(input: &mut AggregationInputPlan, from_hash: &[bool]) {
+fn aggregated(input: &mut AggregationInputPlan, from_hash: &[HashJoin]) {
     match input {
         AggregationInputPlan::Source(_) => {}
         AggregationInputPlan::InnerJoin(join) => inner(join, from_hash),
@@ -153,7 +177,7 @@ fn aggregated(input: &mut AggregationInputPlan, from_hash: &[bool]) {
     }
 }
 
-fn filtered(input: &mut FilterInputPlan, from_hash: &[bool]) {
+fn filtered(input: &mut FilterInputPlan, from_hash: &[HashJoin]) {
     match input {
         FilterInputPlan::Source(_) => {}
         FilterInputPlan::InnerJoin(join) => inner(join, from_hash),
@@ -161,7 +185,7 @@ fn filtered(input: &mut FilterInputPlan, from_hash: &[bool]) {
     }
 }
 
-fn inner(join: &mut InnerJoinPlan, from_hash: &[bool]) {
+fn inner(join: &mut InnerJoinPlan, from_hash: &[HashJoin]) {
     let Some((last, before)) = from_hash.split_last() else { return };
     let looked_up = match &mut join.input {
         InnerJoinInputPlan::NestedLoop(join) => return nested(join, before),
@@ -181,7 +205,7 @@ fn inner(join: &mut InnerJoinPlan, from_hash: &[bool]) {
     }
 }
 
-fn left_outer(join: &mut LeftOuterJoinPlan, from_hash: &[bool]) {
+fn left_outer(join: &mut LeftOuterJoinPlan, from_hash: &[HashJoin]) {
     let Some((last, before)) = from_hash.split_last() else { return };
     let looked_up = match &mut join.input {
         LeftOuterJoinInputPlan::NestedLoop(join) => return nested(join, before),
@@ -201,7 +225,7 @@ fn left_outer(join: &mut LeftOuterJoinPlan, from_hash: &[bool]) {
     }
 }
 
-fn nested(join: &mut NestedLoopJoinPlan, from_hash: &[bool]) {
+fn nested(join: &mut NestedLoopJoinPlan, from_hash: &[HashJoin]) {
     match &mut join.input {
         NestedLoopJoinInputPlan::Source(_) => {}
         NestedLoopJoinInputPlan::InnerJoin(join) => inner(join, from_hash),
@@ -212,8 +236,8 @@ fn nested(join: &mut NestedLoopJoinPlan, from_hash: &[bool]) {
 /// A hash join as a nested loop that looks rows up, with what it still has to check of them; `None` when it stays.
 fn looked_up(
     join: &mut HashJoinPlan,
-    before: &[bool],
-    is_looked_up: bool,
+    before: &[HashJoin],
+    becomes: HashJoin,
     condition: Option<&ExprPlan>,
 ) -> Option<(NestedLoopJoinPlan, Option<ExprPlan>)> {
     match &mut join.input {
@@ -221,25 +245,31 @@ fn looked_up(
         HashJoinInputPlan::InnerJoin(join) => inner(join, before),
         HashJoinInputPlan::LeftOuterJoin(join) => left_outer(join, before),
     }
-    if !is_looked_up {
-        return None;
-    }
     let mut right = join.right.clone();
-    if let SourcePlan::Table(table) = &mut right {
-        table.access = TableAccessPlan::PrimaryKey { expr: join.input_key.clone() };
+    let mut equality = None;
+    match (becomes, &mut right) {
+        (HashJoin::Stays, _) => return None,
+        (HashJoin::LooksUp, SourcePlan::Table(table)) => {
+            table.access = TableAccessPlan::PrimaryKey { expr: join.input_key.clone() };
+        }
+        _ => {
+            equality = Some(ExprPlan::BinaryOp {
+                left: Box::new(join.right_key.clone()),
+                op: BinaryOperator::Eq,
+                right: Box::new(join.input_key.clone()),
+            });
+        }
     }
     let input = match &join.input {
         HashJoinInputPlan::Source(source) => NestedLoopJoinInputPlan::Source(source.clone()),
         HashJoinInputPlan::InnerJoin(join) => NestedLoopJoinInputPlan::InnerJoin(join.clone()),
         HashJoinInputPlan::LeftOuterJoin(join) => NestedLoopJoinInputPlan::LeftOuterJoin(join.clone()),
     };
-    let condition = match (condition.cloned(), join.right_filter.clone()) {
-        (Some(mut condition), Some(filter)) => {
-            and(&mut condition, filter);
-            Some(condition)
-        }
-        (condition, filter) => condition.or(filter),
-    };
+    let conditions = [equality, condition.cloned(), join.right_filter.clone()].into_iter().flatten();
+    let condition = conditions.reduce(|mut all, condition| {
+        and(&mut all, condition);
+        all
+    });
     Some((NestedLoopJoinPlan { input, right }, condition))
 }
 

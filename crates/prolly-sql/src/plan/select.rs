@@ -1,7 +1,7 @@
 //! Queries: from the tables' names to names with hints.
 
 use gluesql_core::{
-    ast::{BinaryOperator, DataType},
+    ast::BinaryOperator,
     data::Value,
     plan::{
         AggregationInputPlan, DerivedSourcePlan, ExprPlan, FilterInputPlan, FilterPlan, OrderByExprPlan,
@@ -13,7 +13,6 @@ use gluesql_core::{
 use super::{
     Tables,
     access::{self, Chosen},
-    constant,
     hint::{Access, Hint, Lookup, Purpose},
     like, lookup, order,
     scope::{Occurrence, Scope},
@@ -51,7 +50,11 @@ impl<'a> Pass<'a> {
         if let Some(query) = walk::subquery(expr) {
             self.query(query)?;
         }
-        walk::children(expr).into_iter().try_for_each(|child| self.expr(child))
+        walk::children(expr).into_iter().try_for_each(|child| self.expr(child))?;
+        if let Some(like) = self.outer.last().and_then(|scope| like::rewritten(scope, expr)) {
+            *expr = like;
+        }
+        Ok(())
     }
 
     fn select(
@@ -78,7 +81,6 @@ impl<'a> Pass<'a> {
             .try_for_each(|order| self.expr(&mut order.expr))?;
         let scope = self.outer.pop().expect("pushed above");
 
-        conditions_mut(&mut parts).into_iter().for_each(|condition| rewrite_likes(condition, &scope));
         if summary::rewrite(&scope, project, order_by.as_deref().map_or(&[], |exprs| exprs))? {
             return Ok(());
         }
@@ -204,38 +206,6 @@ fn conditions_of<'p>(parts: &'p Parts<'_>, occurrence: usize) -> Vec<&'p ExprPla
         }
     }
     out
-}
-
-fn conditions_mut<'p>(parts: &'p mut Parts<'_>) -> Vec<&'p mut ExprPlan> {
-    let joined = parts.joined.iter_mut().flat_map(|joined| {
-        let filter = joined.hash.as_mut().and_then(|hash| hash.right_filter.as_deref_mut());
-        joined.condition.as_deref_mut().into_iter().chain(filter)
-    });
-    parts.filter.as_deref_mut().into_iter().chain(joined).collect()
-}
-
-/// Rewrites the `LIKE`s of a condition on columns of text.
-pub(super) fn rewrite_likes(condition: &mut ExprPlan, scope: &Scope) {
-    match condition {
-        ExprPlan::Nested(inner) => rewrite_likes(inner, scope),
-        ExprPlan::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, left, right } => {
-            rewrite_likes(left, scope);
-            rewrite_likes(right, scope);
-        }
-        ExprPlan::Like { expr, negated: false, pattern } => {
-            let is_text = scope
-                .resolve(expr)
-                .and_then(|column| scope.definition(column))
-                .is_some_and(|column| column.data_type == DataType::Text);
-            if is_text
-                && let Some(pattern) = constant::text(pattern)
-                && let Some(compared) = like::compared(expr, pattern)
-            {
-                *condition = compared;
-            }
-        }
-        _ => {}
-    }
 }
 
 fn is_whole_scan(source: &SourcePlan) -> bool {

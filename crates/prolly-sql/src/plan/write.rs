@@ -6,7 +6,7 @@ use super::{
     access,
     hint::{Access, Hint, Purpose},
     scope::{Occurrence, Scope},
-    select::{Pass, rewrite_likes},
+    select::Pass,
     walk::{Parts, Query, children, projected, subquery},
 };
 use crate::Result;
@@ -24,32 +24,29 @@ impl Pass<'_> {
         &mut self,
         table: &mut String,
         assignments: &mut [AssignmentPlan],
-        mut selection: Option<&mut ExprPlan>,
+        selection: Option<&mut ExprPlan>,
     ) -> Result<()> {
         let alias = table.clone();
-        self.target(table, Purpose::Update, selection.as_deref_mut())?;
+        self.target(table, Purpose::Update, selection.as_deref())?;
         let values = assignments.iter_mut().map(|assignment| &mut assignment.value);
         self.exprs_of(table, &alias, values.chain(selection))
     }
 
-    pub(super) fn delete(&mut self, table: &mut String, mut selection: Option<&mut ExprPlan>) -> Result<()> {
+    pub(super) fn delete(&mut self, table: &mut String, selection: Option<&mut ExprPlan>) -> Result<()> {
         let alias = table.clone();
-        self.target(table, Purpose::Delete, selection.as_deref_mut())?;
+        self.target(table, Purpose::Delete, selection.as_deref())?;
         self.exprs_of(table, &alias, selection)
     }
 
     /// Writes the rows that a statement is to change into its table's name.
-    fn target(&self, table: &mut String, purpose: Purpose, selection: Option<&mut ExprPlan>) -> Result<()> {
+    fn target(&self, table: &mut String, purpose: Purpose, selection: Option<&ExprPlan>) -> Result<()> {
         let scope = self.scope_of(table)?;
         if self.tables.table(table)?.is_none() {
             return Ok(());
         }
         let access = match selection {
             None => Access::All,
-            Some(selection) => {
-                rewrite_likes(selection, &scope);
-                access::choose(self.tables, table, &scope, 0, &[selection])?.access
-            }
+            Some(selection) => access::choose(self.tables, table, &scope, 0, &[selection])?.access,
         };
         *table = Hint { purpose, access, ..Hint::default() }.name(table);
         Ok(())
