@@ -512,3 +512,57 @@ fn criss_cross_merges_have_a_base_too() {
     branches.merge(MergeStrategy::TakeSource).unwrap();
     assert_eq!(branches.rows(ALL), ["1 'a' 12 'a@x'", "2 'B' 20 'b@x'", "3 'C' 30 NULL", "4 'd' 40 'd@x'"]);
 }
+
+/// Stages something on `main` and merges `topic` under it.
+fn merge_under(base: &str, staged: &str, topic: &str) -> (Branches, prolly_version::Result<()>) {
+    let branches = Branches::new(base, "", topic);
+    branches.run(staged);
+    let merged = branches.store().merge("topic", MergeOptions::default()).map(|_| ());
+    verify(&branches.store().catalog().unwrap());
+    (branches, merged)
+}
+
+#[test]
+fn staged_rows_are_carried_as_rows() {
+    let insert = "INSERT INTO people VALUES (4, 'd', 40, 'd@x'); UPDATE people SET age = 11 WHERE id = 1";
+    let (branches, merged) = merge_under(
+        PEOPLE,
+        &format!("{insert}; ALTER TABLE people ADD COLUMN z INT NULL DEFAULT 9"),
+        "CREATE INDEX by_name ON people (name); ALTER TABLE people ADD COLUMN y INT NULL; UPDATE people SET y = 1, name = 'A' WHERE id = 1",
+    );
+    merged.unwrap();
+    assert_eq!(branches.rows("SELECT id FROM people WHERE name = 'd'"), ["4"]);
+    assert_eq!(branches.rows("SELECT * FROM people WHERE id < 2"), ["1 'A' 11 'a@x' 1 9"]);
+    assert_eq!(branches.rows("SELECT age, y, z FROM people WHERE id = 4"), ["40 NULL 9"]);
+    // What was staged is staged still, and can be dropped.
+    branches.store().discard().unwrap();
+    assert!(branches.rows("SELECT id FROM people WHERE name = 'd'").is_empty());
+    // And the other way round: an index that is staged gets the rows that are merged.
+    let (branches, merged) = merge_under(PEOPLE, "CREATE INDEX by_name ON people (name)", insert);
+    merged.unwrap();
+    assert_eq!(branches.rows("SELECT id FROM people WHERE name = 'd'"), ["4"]);
+    branches.store().commit("index").unwrap();
+    verify(branches.store().at("HEAD").unwrap().catalog());
+}
+
+#[test]
+fn staged_rows_stand_in_the_way_of_what_contradicts_them() {
+    let in_the_way = |base: &str, staged: &str, topic: &str| match merge_under(base, staged, topic).1 {
+        Err(VersionError::StagedConflict { keys, .. }) => {
+            keys.iter().map(ToString::to_string).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    let parent = in_the_way(FAMILY, "INSERT INTO child VALUES (30, 3, 1)", "DELETE FROM parent WHERE id = 3");
+    assert_eq!(parent, ["\" N\" of table \"child\""]);
+    let child = in_the_way(FAMILY, "DELETE FROM parent WHERE id = 3", "INSERT INTO child VALUES (30, 3, 1)");
+    assert_eq!(child, parent);
+    let row = "UPDATE people SET age = 1 WHERE id = 2";
+    assert_eq!(in_the_way(PEOPLE, row, "DELETE FROM people WHERE id = 2"), ["\" 2\" of table \"people\""]);
+    assert_eq!(in_the_way(PEOPLE, row, "DROP TABLE people"), ["the table \"people\""]);
+    let same = "UPDATE people SET email = 'same' WHERE id =";
+    assert_eq!(
+        in_the_way(PEOPLE, &format!("{same} 1"), &format!("{same} 2")),
+        ["\" 1\" of table \"people\""]
+    );
+}

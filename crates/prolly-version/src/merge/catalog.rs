@@ -65,7 +65,7 @@ pub(crate) fn merge_catalogs(
         unreachable!("every conflict is noted in the conflicts that were looked at above");
     };
     let mut catalog = Catalog::from_tree(tree);
-    for finisher in drivers.finishers.values() {
+    for finisher in drivers.finishers() {
         let trees = MergedTrees { base, ours, theirs, merged: &catalog, writer: &*writer };
         let finish = finisher.finish(&trees, strategy)?;
         if !finish.conflicts.is_empty() {
@@ -107,7 +107,7 @@ impl CatalogMerge<'_> {
 
     fn try_settle(&mut self, conflict: &Conflict, strategy: &mut MergeStrategy<'_>) -> Result<Core> {
         let tree = read_key(&conflict.key)?;
-        let driver = match self.drivers.by_kind.get(&tree.kind()) {
+        let driver = match self.drivers.rule(tree.kind()) {
             Some(KindRule::Derived) => return Ok(Core::Ours),
             Some(KindRule::Merged(driver)) => Some(driver),
             None => None,

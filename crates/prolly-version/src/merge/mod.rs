@@ -141,7 +141,8 @@ pub struct MergeDrivers {
 
 /// What happens to a tree that changed on both sides.
 #[derive(Clone)]
-enum KindRule {
+pub(crate) enum KindRule {
+    /// Its driver merges it.
     Merged(Arc<dyn MergeDriver>),
     /// It follows from other trees; a finisher makes it.
     Derived,
@@ -163,6 +164,16 @@ impl MergeDrivers {
     /// Says that the trees of a kind follow from others, and are made by a finisher.
     pub fn set_derived(&mut self, kind: TreeKind) {
         self.by_kind.insert(kind, KindRule::Derived);
+    }
+
+    /// What happens to trees of a kind; `None` where nothing is registered.
+    pub(crate) fn rule(&self, kind: TreeKind) -> Option<&KindRule> {
+        self.by_kind.get(&kind)
+    }
+
+    /// The finishers, in the order in which they are called.
+    pub(crate) fn finishers(&self) -> impl Iterator<Item = &dyn MergeFinisher> {
+        self.finishers.values().map(|finisher| &**finisher)
     }
 
     /// Adds a finisher, in place of one of the same name. They are called in the order of their names.

@@ -250,8 +250,11 @@ impl Core {
         let (_, catalog) = self.commit_and_catalog(&id)?;
         let (old, carried) = {
             let mut state = self.write();
-            let staged = if discard { Vec::new() } else { state.staged()? };
-            (state.head.clone(), carry(&staged, &catalog, &state.nodes)?)
+            let carried = match discard {
+                true => Carried::All(Vec::new()),
+                false => carry(&mut state, &catalog, &self.drivers())?,
+            };
+            (state.head.clone(), carried)
         };
         let staged = match carried {
             Carried::All(staged) => staged,

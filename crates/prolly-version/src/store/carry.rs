@@ -1,7 +1,9 @@
 //! Carries staged changes from one base to another.
 //!
 //! A staged change is carried when its key holds the same in both bases, or when the new base holds what is staged
-//! already: Git's rule for `checkout` with a changed index.
+//! already: Git's rule for `checkout` with a changed index. What the entries of trees other than maps mean is for their
+//! drivers and finishers to say, so those are merged as commits are, and anything that would be a conflict there stands in
+//! the way here.
 //!
 //! **Invariant:** nothing is changed while it is not certain that everything can be carried.
 
@@ -15,13 +17,15 @@ use super::{
     changes::read_plain,
     nodes::{StagedNodes, TreeNodes},
     reencode::{merged_config, reencode},
-    state::{Staged, Start, State, same_version},
+    state::{Staged, Start, State, catalog_with, same_version},
     stream::journal_blob,
 };
 use crate::{
-    Catalog, KeyInTree, Result, TreeKey, TreeVersion,
+    Catalog, KeyInTree, MergeDriver, MergeDrivers, MergeInput, MergeOutcome, MergeStrategy, MergedTrees,
+    Result, TreeKey, TreeKind, TreeVersion,
     catalog::read_key,
     journal::{Journal, Op},
+    merge::KindRule,
 };
 
 /// What became of staged changes.
@@ -32,11 +36,13 @@ pub(crate) enum Carried {
     Conflicts(Vec<KeyInTree>),
 }
 
-/// Carries staged changes to another base. New nodes go to `nodes`, which has those of the changes too.
-pub(crate) fn carry(staged: &[Staged], onto: &Catalog, nodes: &Arc<StagedNodes>) -> Result<Carried> {
+/// Carries staged changes to another base. New nodes go where those of the changes are.
+pub(crate) fn carry(state: &mut State, onto: &Catalog, drivers: &MergeDrivers) -> Result<Carried> {
+    let staged = state.staged()?;
+    let nodes = Arc::clone(&state.nodes);
     let mut carried = Vec::with_capacity(staged.len());
     let mut conflicts = Vec::new();
-    for change in staged {
+    for change in &staged {
         let target = onto.version(&change.key)?;
         if same_version(target.as_ref(), change.version()) {
             continue;
@@ -45,16 +51,99 @@ pub(crate) fn carry(staged: &[Staged], onto: &Catalog, nodes: &Arc<StagedNodes>)
             carried.push(Staged { base: target, ..change.clone() });
             continue;
         }
-        match carry_tree(change, target, nodes)? {
-            Ok(None) => {}
-            Ok(Some(change)) => carried.push(change),
+        let outcome = match drivers.rule(change.key.kind()) {
+            _ if change.key.kind() == TreeKind::MAP => carry_tree(change, target, &nodes)?,
+            Some(KindRule::Merged(driver)) => carry_by_driver(change, target, &**driver, &nodes)?,
+            // A finisher makes it from what it follows from.
+            Some(KindRule::Derived) => Ok(None),
+            None => Err(vec![None]),
+        };
+        match outcome {
+            Ok(change) => carried.extend(change),
             Err(keys) => {
                 let tree = &change.key;
                 conflicts.extend(keys.into_iter().map(|key| KeyInTree { tree: tree.clone(), key }));
             }
         }
     }
+    if conflicts.is_empty() && staged.iter().any(|change| change.key.kind() != TreeKind::MAP) {
+        conflicts = finish(state, onto, drivers, &mut carried)?;
+    }
     Ok(if conflicts.is_empty() { Carried::All(carried) } else { Carried::Conflicts(conflicts) })
+}
+
+/// Carries the changes of a tree whose driver knows what they mean.
+fn carry_by_driver(
+    change: &Staged,
+    target: Option<TreeVersion>,
+    driver: &dyn MergeDriver,
+    nodes: &Arc<StagedNodes>,
+) -> Result<std::result::Result<Option<Staged>, InTheWay>> {
+    let (Some((now, _)), Some(target)) = (&change.now, target) else { return Ok(Err(vec![None])) };
+    let base_config = change.base.as_ref().map(|base| base.tree.config());
+    let config = merged_config(base_config, now.tree.config(), target.tree.config());
+    let Some(config) = config else { return Ok(Err(vec![None])) };
+    let writer = nodes.for_tree();
+    let brought = |version: &TreeVersion| -> Result<TreeVersion> {
+        Ok(TreeVersion {
+            tree: reencode(&version.tree, config, &writer)?,
+            metadata: version.metadata.clone(),
+        })
+    };
+    let base = match &change.base {
+        Some(base) => brought(base)?,
+        None => TreeVersion { tree: Tree::empty(Arc::clone(&writer) as _, config)?, metadata: Vec::new() },
+    };
+    let (ours, theirs) = (brought(&target)?, brought(now)?);
+    let input = MergeInput { tree: &change.key, base: &base, ours: &ours, theirs: &theirs, writer: &*writer };
+    let merged = match driver.merge(&input, &mut MergeStrategy::Refuse)? {
+        MergeOutcome::Conflicts(conflicts) => {
+            return Ok(Err(conflicts.into_iter().map(|conflict| conflict.key).collect()));
+        }
+        MergeOutcome::Clean(merged) => merged,
+    };
+    if same_version(Some(&merged), Some(&target)) {
+        return Ok(Ok(None));
+    }
+    restage_tree(change.key.clone(), Some(target), Some(merged), nodes).map(|staged| Ok(Some(staged)))
+}
+
+/// Brings trees that follow from others up to date with what was carried. Returns the keys that break a rule.
+fn finish(
+    state: &mut State,
+    onto: &Catalog,
+    drivers: &MergeDrivers,
+    carried: &mut Vec<Staged>,
+) -> Result<Vec<KeyInTree>> {
+    let nodes = Arc::clone(&state.nodes);
+    let working = state.working_catalog()?;
+    for finisher in drivers.finishers() {
+        let writer = nodes.for_tree();
+        let read_back = |catalog: &Catalog| catalog.with_reader(Arc::clone(&writer) as _);
+        let edits = carried.iter().map(|change| (change.key.clone(), change.version().cloned())).collect();
+        let merged = catalog_with(onto, &writer, &edits)?;
+        let (base, ours, theirs) = (read_back(&state.catalog), read_back(onto), read_back(&working));
+        let trees =
+            MergedTrees { base: &base, ours: &ours, theirs: &theirs, merged: &merged, writer: &*writer };
+        let finish = finisher.finish(&trees, &mut MergeStrategy::Refuse)?;
+        if !finish.conflicts.is_empty() {
+            let in_the_way = finish.conflicts.into_iter();
+            return Ok(in_the_way
+                .map(|conflict| KeyInTree { tree: conflict.tree, key: conflict.key })
+                .collect());
+        }
+        for (key, version) in finish.edits {
+            if same_version(merged.version(&key)?.as_ref(), version.as_ref()) {
+                continue;
+            }
+            carried.retain(|change| change.key != key);
+            let target = onto.version(&key)?;
+            if !same_version(target.as_ref(), version.as_ref()) {
+                carried.push(restage_tree(key, target, version, &nodes)?);
+            }
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// The keys in the way; `None` among them is the tree as a whole.

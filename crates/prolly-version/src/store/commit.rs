@@ -158,8 +158,7 @@ impl Core {
         let (_, catalog) = self.commit_and_catalog(&tip)?;
         let (head, carried) = {
             let mut state = self.write();
-            let staged = state.staged()?;
-            (state.head.clone(), carry(&staged, &catalog, &state.nodes)?)
+            (state.head.clone(), carry(&mut state, &catalog, &self.drivers())?)
         };
         let staged = match carried {
             Carried::All(staged) => staged,

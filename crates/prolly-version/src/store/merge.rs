@@ -274,11 +274,12 @@ impl Core {
         verb: &str,
         source: &str,
     ) -> Result<Option<CommitId>> {
-        let (head, nodes, staged) = {
+        let (head, nodes, carried) = {
             let mut state = self.write();
-            (state.head.clone(), Arc::clone(&state.nodes), state.staged()?)
+            let carried = carry(&mut state, &catalog, &self.drivers())?;
+            (state.head.clone(), Arc::clone(&state.nodes), carried)
         };
-        let staged: Vec<Staged> = match carry(&staged, &catalog, &nodes)? {
+        let staged: Vec<Staged> = match carried {
             Carried::All(staged) => staged,
             Carried::Conflicts(keys) => return Err(Error::StagedConflict { onto: source.to_owned(), keys }),
         };

@@ -18,14 +18,14 @@ use super::{
     core::{Core, Editor},
     reencode::reencode,
     registry,
-    state::{Start, State, catalog_with},
+    state::{Staged, Start, State, catalog_with},
     stream::put_blob,
 };
 #[cfg(feature = "git")]
 use crate::git::{GitGraph, GitOptions};
 use crate::{
-    Catalog, CommitGraph, Error, Expected, Head, NativeGraph, RefEdit, Result, TreeKey, TreeVersion,
-    branch_ref_name,
+    Catalog, CommitGraph, Error, Expected, Head, NativeGraph, RefEdit, Result, TreeKey, TreeKind,
+    TreeVersion, branch_ref_name,
     journal::{Begin, Journal, Op, adopt},
     revision::head_commit,
 };
@@ -232,10 +232,14 @@ impl Core {
             let (_, catalog) = self.commit_and_catalog(&tip)?;
             let carried = {
                 let mut state = self.write();
-                let staged = state.staged()?;
-                carry(&staged, &catalog, &state.nodes)?
+                // What other kinds mean is said by layers that come to know of this store once it is open.
+                let is_map = |staged: &Staged| staged.key.kind() == TreeKind::MAP;
+                match state.staged()?.iter().all(is_map) {
+                    true => Some(carry(&mut state, &catalog, &self.drivers())?),
+                    false => None,
+                }
             };
-            if let Carried::All(staged) = carried {
+            if let Some(Carried::All(staged)) = carried {
                 self.stand_on(editor, head, Some(tip), catalog, staged)?;
             }
         }
