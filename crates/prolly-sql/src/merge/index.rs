@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gluesql_core::data::Value;
-use prolly_core::{NodeWriter, SortedEdits, Tree, TreeConfig, Value as Stored};
+use prolly_core::{Difference, Found, NodeWriter, SortedEdits, Tree, TreeConfig, Value as Stored, ValueRef};
 
 use super::schema::{incompatibility, renamed};
 use crate::{
@@ -24,17 +24,18 @@ pub(super) struct Change {
 /// # Errors
 /// [`Error::Damaged`](crate::Error::Damaged); what reading reports.
 pub(super) fn changes(table: &Table, old: &Tree, new: &Tree) -> Result<Vec<Change>> {
+    let row = |tree: &Tree, key: &[u8], found: Option<&Found>| -> Result<Option<Vec<Value>>> {
+        Ok(match found.map(Found::value) {
+            None => None,
+            Some(ValueRef::Inline(row)) => Some(decode_row(table, row)?),
+            Some(_) => tree.get(key)?.map(|row| decode_row(table, &row)).transpose()?,
+        })
+    };
     let mut diff = old.diff(new)?;
     let mut changes = Vec::new();
-    while let Some(difference) = diff.next_difference()? {
-        let key = difference.key.to_vec();
-        let (has_old, has_new) = (difference.left.is_some(), difference.right.is_some());
-        let row = |tree: &Tree, is_there: bool| -> Result<Option<Vec<Value>>> {
-            let row = if is_there { tree.get(&key)? } else { None };
-            row.map(|row| decode_row(table, &row)).transpose()
-        };
-        let (old, new) = (row(old, has_old)?, row(new, has_new)?);
-        changes.push(Change { key, old, new });
+    while let Some(Difference { key, left, right }) = diff.next_difference()? {
+        let (old, new) = (row(old, key, left.as_ref())?, row(new, key, right.as_ref())?);
+        changes.push(Change { key: key.to_vec(), old, new });
     }
     Ok(changes)
 }

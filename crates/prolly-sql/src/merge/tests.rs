@@ -566,3 +566,25 @@ fn staged_rows_stand_in_the_way_of_what_contradicts_them() {
         ["\" 1\" of table \"people\""]
     );
 }
+
+#[test]
+fn a_revert_takes_indexes_along() {
+    let branches = Branches::new(
+        PEOPLE,
+        "UPDATE people SET email = 'new', age = 11 WHERE id = 1; DELETE FROM people WHERE id = 2",
+        "",
+    );
+    let before = branches.store().at("HEAD~1").unwrap().catalog().root_hash();
+    branches.store().revert("HEAD", None, None, MergeStrategy::Refuse).unwrap();
+    assert_eq!(branches.store().at("HEAD").unwrap().catalog().root_hash(), before);
+    // What was given away meanwhile cannot be taken back.
+    branches.on("main", "UPDATE people SET email = 'other' WHERE id = 1");
+    branches.on("main", "INSERT INTO people VALUES (9, 'i', 90, 'a@x')");
+    let error = branches.store().revert("HEAD~1", None, None, MergeStrategy::Refuse).unwrap_err();
+    let VersionError::MergeConflicts { conflicts } = error else { panic!("{error}") };
+    let reason = "column \"email\" is UNIQUE, and row 9 has the same value";
+    assert_eq!(
+        conflicts.iter().map(|conflict| conflict.reason.as_deref()).collect::<Vec<_>>(),
+        [Some(reason)]
+    );
+}

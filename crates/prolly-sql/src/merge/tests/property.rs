@@ -26,12 +26,28 @@ fn statement() -> BoxedStrategy<String> {
         1 => Just("CREATE TABLE other (id INT PRIMARY KEY, t INT NULL, FOREIGN KEY (t) REFERENCES t (id))".to_owned()),
         1 => (0..3, 0..12).prop_map(|(id, t)| format!("INSERT INTO other VALUES ({id}, {t})")),
         1 => Just("DROP TABLE child".to_owned()),
+        3 => (0..4, 0..4, 0..9).prop_map(|(a, b, v)| format!("INSERT INTO pair (a, b, v) VALUES ({a}, {b}, {v})")),
+        2 => (0..4, 0..4, 0..9).prop_map(|(a, b, v)| format!("UPDATE pair SET v = {v}, b = {b} WHERE a = {a}")),
+        1 => (0..4).prop_map(|b| format!("DELETE FROM pair WHERE b = {b}")),
+        1 => kind().prop_map(|kind| format!("ALTER TABLE pair ADD COLUMN w {kind}")),
+        2 => (0..9, 0..9).prop_map(|(v, w)| format!("INSERT INTO bag VALUES ({v}, '{w}')")),
+        2 => (0..9, 0..9).prop_map(|(v, w)| format!("UPDATE bag SET w = '{w}' WHERE v > {v}")),
+        1 => (0..9).prop_map(|v| format!("DELETE FROM bag WHERE v = {v}")),
+        2 => (0..9, column()).prop_map(|(v, key)| format!("INSERT INTO free VALUES ('{{\"{key}\": {v}}}')")),
+        1 => (0..9, column()).prop_map(|(v, key)| format!("UPDATE free SET {key} = {v}")),
     ]
     .boxed()
 }
 
 fn try_all(branches: &Branches, branch: &str, statements: &[String]) {
     branches.store().checkout(branch, false).unwrap();
+    stage_all(branches, statements);
+    branches.store().commit(branch).unwrap();
+    verify(branches.store().at("HEAD").unwrap().catalog());
+}
+
+/// Runs statements, of which some may be refused.
+fn stage_all(branches: &Branches, statements: &[String]) {
     let mut connection = branches.connect();
     for sql in statements {
         match connection.execute(sql, &[]) {
@@ -42,18 +58,23 @@ fn try_all(branches: &Branches, branch: &str, statements: &[String]) {
             ),
         }
     }
-    drop(connection);
-    branches.store().commit(branch).unwrap();
-    verify(branches.store().at("HEAD").unwrap().catalog());
 }
 
-const BASE: &str = "
+const BASE: &str = r#"
     CREATE TABLE t (id INT PRIMARY KEY, a INT NULL UNIQUE, b INT NULL);
     CREATE TABLE child (id INT PRIMARY KEY, t INT NULL, FOREIGN KEY (t) REFERENCES t (id));
     CREATE INDEX i_b ON t (b);
+    CREATE TABLE pair (a INT, b INT, v INT NULL, PRIMARY KEY (a, b));
+    CREATE INDEX i_v ON pair (v);
+    CREATE TABLE bag (v INT NULL, w TEXT NULL);
+    CREATE INDEX i_w ON bag (w);
+    CREATE TABLE free;
+    INSERT INTO pair VALUES (1, 1, 1), (1, 2, 2);
+    INSERT INTO bag VALUES (1, 'a'), (5, 'b');
+    INSERT INTO free VALUES ('{"a": 1}');
     INSERT INTO t VALUES (1, 1, 1), (2, 2, 2), (3, NULL, 3), (5, NULL, 5);
     INSERT INTO child VALUES (1, 1), (2, NULL);
-";
+"#;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
@@ -97,6 +118,18 @@ proptest! {
             }
         }
         prop_assert_eq!(roots[0], roots[1]);
+        // What is staged while a merge is made comes to the same as what is committed before it.
+        store.create_branch("staged", Some("main")).unwrap();
+        stage_all(&branches, &main);
+        match store.merge("right", MergeOptions::default()) {
+            Ok(_) => {
+                let working = store.catalog().unwrap();
+                verify(&working);
+                prop_assert_eq!(Some(working.root_hash()), roots[0]);
+            }
+            Err(VersionError::StagedConflict { .. }) => prop_assert_eq!(roots[0], None),
+            Err(error) => prop_assert!(false, "{}", error),
+        }
     }
 }
 
