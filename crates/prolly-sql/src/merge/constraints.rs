@@ -3,6 +3,8 @@
 //! A row that refers to one which is not there is new to the side that has the foreign key, or that which it refers to is gone from
 //! there: the side itself keeps its constraints.
 
+use std::collections::BTreeSet;
+
 use gluesql_core::{
     ast::{ForeignKey, ToSql},
     data::Value,
@@ -21,6 +23,7 @@ use crate::{
 };
 
 /// A row that breaks a constraint together with another one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Violation {
     pub(super) table: String,
     pub(super) row: Vec<u8>,
@@ -74,7 +77,7 @@ pub(super) fn key_text(table: &Table, key: &[u8]) -> String {
     }
 }
 
-/// Finds what breaks the foreign keys of a table, and those of others that refer to it.
+/// Finds what breaks the foreign keys of a table, and those of others that refer to it. A row may be found from both of its ends.
 ///
 /// # Errors
 /// What reading reports.
@@ -82,7 +85,7 @@ pub(super) fn foreign_keys(
     finisher: &mut Finisher<'_>,
     name: &str,
     finish: &mut Finish,
-    violations: &mut Vec<Violation>,
+    violations: &mut BTreeSet<Violation>,
 ) -> Result<()> {
     let table = finisher.work(name)?.merged.as_ref().map(|merged| merged.table.clone());
     for key in table.iter().flat_map(|table| &table.foreign_keys) {
@@ -101,7 +104,13 @@ pub(super) fn foreign_keys(
             }
             let referred = encode_values([value])?;
             if !rows.contains(&referred)? {
-                push(violations, Violation::of_foreign_key(name, change.key.clone(), key, &parent, referred));
+                violations.insert(Violation::of_foreign_key(
+                    name,
+                    change.key.clone(),
+                    key,
+                    &parent,
+                    referred,
+                ));
             }
         }
     }
@@ -132,25 +141,18 @@ pub(super) fn foreign_keys(
                 let mut rows = entries.prefix(&change.key)?;
                 while let Some((entry, _)) = rows.next_entry()? {
                     let row = entry[change.key.len()..].to_vec();
-                    push(
-                        violations,
-                        Violation::of_foreign_key(&child, row, key, &parent_table, change.key.clone()),
-                    );
+                    violations.insert(Violation::of_foreign_key(
+                        &child,
+                        row,
+                        key,
+                        &parent_table,
+                        change.key.clone(),
+                    ));
                 }
             }
         }
     }
     Ok(())
-}
-
-/// A row may be found from both of its ends.
-fn push(violations: &mut Vec<Violation>, violation: Violation) {
-    let same = |known: &Violation| {
-        (&known.table, &known.row, &known.reason) == (&violation.table, &violation.row, &violation.reason)
-    };
-    if !violations.iter().any(same) {
-        violations.push(violation);
-    }
 }
 
 /// A tree as it is after what was done so far.

@@ -81,7 +81,7 @@ impl Finisher<'_> {
         let mut asked = BTreeSet::new();
         loop {
             let mut finish = Finish::default();
-            let mut violations = Vec::new();
+            let mut violations = BTreeSet::new();
             for name in &touched {
                 self.at = Table::tree_key(name);
                 self.update_table(name, &mut finish, &mut violations)?;
@@ -90,7 +90,7 @@ impl Finisher<'_> {
                 self.at = Table::tree_key(name);
                 foreign_keys(self, name, &mut finish, &mut violations)?;
             }
-            if violations.is_empty() || !finish.conflicts.is_empty() {
+            if violations.is_empty() {
                 return Ok(finish);
             }
             let mut edits = RowEdits::new();
@@ -158,7 +158,7 @@ impl Finisher<'_> {
         &mut self,
         name: &str,
         finish: &mut Finish,
-        violations: &mut Vec<Violation>,
+        violations: &mut BTreeSet<Violation>,
     ) -> Result<()> {
         let trees = self.trees;
         let work = self.work(name)?;
@@ -311,7 +311,7 @@ impl Work {
         place: usize,
         trees: &MergedTrees<'_>,
         finish: &mut Finish,
-        violations: &mut Vec<Violation>,
+        violations: &mut BTreeSet<Violation>,
     ) -> Result<()> {
         let Some(merged) = &self.merged else { return Ok(()) };
         let index = &merged.table.indexes[place];

@@ -66,15 +66,19 @@ pub(super) fn incompatibility(side: &Table, merged: &Table) -> Option<Contradict
     if key_ids(side) != key_ids(merged) {
         return Some("its primary key changed on one side, and rows on the other".to_owned());
     }
-    let changed = |column: &&Column| {
-        merged
-            .columns
-            .iter()
-            .flatten()
-            .any(|other| other.id == column.id && other.def.data_type != column.def.data_type)
-    };
-    let column = side.columns.iter().flatten().find(changed)?;
-    Some(format!("the type of column {:?} changed on one side, and rows on the other", column.def.name))
+    for column in side.columns.iter().flatten() {
+        let Some(new) = merged.columns.iter().flatten().find(|new| new.id == column.id) else { continue };
+        let name = &column.def.name;
+        if new.def.data_type != column.def.data_type {
+            return Some(format!("the type of column {name:?} changed on one side, and rows on the other"));
+        }
+        if column.def.nullable && !new.def.nullable {
+            return Some(format!(
+                "column {name:?} became NOT NULL on one side, and rows changed on the other"
+            ));
+        }
+    }
+    None
 }
 
 /// The expression of an index of `side`, in the names that its columns have in `merged`.

@@ -326,6 +326,11 @@ fn contradictions_say_what_they_are_and_are_settled_by_taking_a_table() {
             "INSERT INTO people VALUES (4, 'd', 40, NULL)",
             "the type of column \"name\" changed on one side, and rows on the other",
         ),
+        (
+            "DROP TABLE people; CREATE TABLE people (id INT PRIMARY KEY, name TEXT NOT NULL); INSERT INTO people VALUES (9, '9')",
+            "INSERT INTO people VALUES (4, NULL, 40, NULL)",
+            "column \"name\" became NOT NULL on one side, and rows changed on the other",
+        ),
     ] {
         for is_source in [false, true] {
             let branches = Branches::new(PEOPLE, main, topic);

@@ -133,7 +133,7 @@ proptest! {
     }
 }
 
-/// A few hundred, or as many as `PROPTEST_CASES` says.
+/// A hundred, or as many as `PROPTEST_CASES` says.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100)
 }
