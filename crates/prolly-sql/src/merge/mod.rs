@@ -9,10 +9,11 @@
 //! - Columns, indexes, foreign keys, the primary key, the engine and the comment merge one by one, columns by their ids. Columns
 //!   that both sides add are in the order of their names; one that both add alike is one column. A column that one side
 //!   drops is dropped, with what the other wrote in it.
-//! - Where the descriptions contradict each other, or the primary key, the type or `NOT NULL` of a column changed on one side and
-//!   rows on the other, the table as a whole is a conflict that says so. `TakeSource` and `TakeDestination`, or a resolver that
-//!   answers so, settle it by taking the whole table, rows included. So they do when one side dropped a table that the other
-//!   changed; renaming a table is dropping it and making another.
+//! - Where the descriptions contradict each other, the table as a whole is a conflict that says so; likewise where its primary
+//!   key or the type of a column changed on one side, or a column became `UNIQUE` or `NOT NULL` there, and rows changed on the
+//!   other. `TakeSource` and `TakeDestination`, or a resolver that answers so, settle it by taking the whole table, rows
+//!   included. So they do when one side dropped a table that the other changed; renaming a table is dropping it and making
+//!   another.
 //! - Indexes are not merged but brought up to date with the merged rows, from those of the side that has them.
 //! - A merge that gives two rows one value of a `UNIQUE` column, or leaves a row that refers to one which is gone, is a
 //!   conflict of that row. To take a side for it is to take that side for both rows. A foreign key to a table that is gone is a

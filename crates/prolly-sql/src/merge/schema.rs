@@ -77,6 +77,9 @@ pub(super) fn incompatibility(side: &Table, merged: &Table) -> Option<Contradict
                 "column {name:?} became NOT NULL on one side, and rows changed on the other"
             ));
         }
+        if column.def.unique.is_none() && new.def.unique.is_some() {
+            return Some(format!("column {name:?} became UNIQUE on one side, and rows changed on the other"));
+        }
     }
     None
 }

@@ -331,6 +331,11 @@ fn contradictions_say_what_they_are_and_are_settled_by_taking_a_table() {
             "INSERT INTO people VALUES (4, NULL, 40, NULL)",
             "column \"name\" became NOT NULL on one side, and rows changed on the other",
         ),
+        (
+            "ALTER TABLE people DROP COLUMN age; ALTER TABLE people ADD COLUMN age INT NULL UNIQUE",
+            "INSERT INTO people VALUES (4, NULL, 40, NULL), (5, NULL, 40, NULL)",
+            "column \"age\" became UNIQUE on one side, and rows changed on the other",
+        ),
     ] {
         for is_source in [false, true] {
             let branches = Branches::new(PEOPLE, main, topic);
