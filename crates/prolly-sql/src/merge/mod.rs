@@ -9,6 +9,7 @@
 //! - Columns, indexes, foreign keys, the primary key, the engine and the comment merge one by one, columns by their ids. Columns
 //!   that both sides add are in the order of their names; one that both add alike is one column. A column that one side
 //!   drops is dropped, with what the other wrote in it.
+//! - Rows of a table without a primary key that both sides insert alike, each as its first, second and so on, are one row.
 //! - Where the descriptions contradict each other, the table as a whole is a conflict that says so; likewise where its primary
 //!   key or the type of a column changed on one side, or a column became `UNIQUE` or `NOT NULL` there, and rows changed on the
 //!   other. `TakeSource` and `TakeDestination`, or a resolver that answers so, settle it by taking the whole table, rows

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use gluesql_core::{ast::ToSql, data::Value};
 use prolly_core::{SortedEdits, Tree, Value as Stored};
 use prolly_version::{
-    Catalog, Error as VersionError, MergeConflict, MergeOptions, MergeStrategy, Options, Resolution, Store,
-    TreeKey, TreeKind,
+    BackendKind, Catalog, Error as VersionError, MergeConflict, MergeOptions, MergeStrategy, Options,
+    Resolution, Store, TreeKey, TreeKind,
 };
 
 use super::{NamedRow, RowConflict};
@@ -27,7 +27,11 @@ struct Branches {
 impl Branches {
     /// Makes the base with some statements, and each branch of it with others.
     fn new(base: &str, main: &str, topic: &str) -> Self {
-        let this = Self { database: Database::new(Store::memory(Options::default()).unwrap()).unwrap() };
+        Self::on_store(Store::memory(Options::default()).unwrap(), base, main, topic)
+    }
+
+    fn on_store(store: Store, base: &str, main: &str, topic: &str) -> Self {
+        let this = Self { database: Database::new(store).unwrap() };
         this.run(base);
         this.store().commit("base").unwrap();
         this.store().create_branch("topic", None).unwrap();
@@ -597,4 +601,35 @@ fn a_revert_takes_indexes_along() {
         conflicts.iter().map(|conflict| conflict.reason.as_deref()).collect::<Vec<_>>(),
         [Some(reason)]
     );
+}
+
+#[test]
+fn what_is_merged_is_there_when_the_store_is_opened_again() {
+    let kinds = [BackendKind::File, BackendKind::Redb, BackendKind::Git];
+    for kind in kinds.into_iter().filter(|kind| cfg!(feature = "git") || *kind != BackendKind::Git) {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Store::open(dir.path(), Options::new(kind)).unwrap();
+        let branches = Branches::on_store(
+            open(),
+            &format!("{PEOPLE} {FAMILY}"),
+            "ALTER TABLE people ADD COLUMN z INT NULL UNIQUE; UPDATE people SET z = id; DELETE FROM child WHERE id = 10",
+            "ALTER TABLE people ADD COLUMN y TEXT NULL; INSERT INTO people VALUES (4, 'd', 40, 'd@x', 'y'); CREATE INDEX i ON people (y);
+             DELETE FROM parent WHERE id = 2",
+        );
+        branches.run("INSERT INTO child VALUES (40, 3, 4); UPDATE people SET name = 'staged' WHERE id = 3");
+        branches.store().merge("topic", MergeOptions::default()).unwrap();
+        let merged = branches.store().at("HEAD").unwrap().catalog().root_hash();
+        let staged = branches.store().catalog().unwrap().root_hash();
+        drop(branches);
+        let store = open();
+        assert_eq!(store.at("HEAD").unwrap().catalog().root_hash(), merged);
+        verify(store.at("HEAD").unwrap().catalog());
+        assert_eq!(store.catalog().unwrap().root_hash(), staged);
+        verify(&store.catalog().unwrap());
+        store.collect_garbage().unwrap();
+        verify(&store.catalog().unwrap());
+        store.commit("staged").unwrap();
+        drop(store);
+        verify(open().at("HEAD").unwrap().catalog());
+    }
 }
