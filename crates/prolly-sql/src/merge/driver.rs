@@ -6,7 +6,7 @@ use prolly_version::{
 };
 
 use super::{
-    Answer, ask, decode_table,
+    Answer, ask, decode_table, given_row,
     rows::{Conversion, Favour, merge_rows},
     schema::{incompatibility, merge_tables},
     version_error,
@@ -159,8 +159,7 @@ impl RowMerge<'_> {
             Answer::Base => Core::Value(base.map(Stored::Inline)),
             Answer::Value(None) => Core::Value(None),
             Answer::Value(Some(row)) => {
-                decode_row(self.ours, &row)?;
-                Core::Value(Some(Stored::Inline(Conversion::new(self.ours, self.merged).convert(row)?)))
+                Core::Value(Some(Stored::Inline(given_row(self.ours, self.merged, key, row)?)))
             }
             Answer::Unresolved => Core::Unresolved,
         })

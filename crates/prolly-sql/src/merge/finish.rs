@@ -14,13 +14,13 @@ use prolly_version::{
 use super::{
     Answer, ask,
     constraints::{Violation, foreign_keys},
-    decode_table,
+    decode_table, given_row,
     index::{Change, changes, index_config, is_same_index, update_index},
     rows::Conversion,
     schema::incompatibility,
     table_name, version_error,
 };
-use crate::{Error, Result, row::decode_row, table::Table};
+use crate::{Error, Result, table::Table};
 
 /// The finisher of tables and their indexes.
 pub(super) struct IndexFinisher;
@@ -234,8 +234,7 @@ impl Finisher<'_> {
     fn given(&mut self, violation: &Violation, row: Vec<u8>) -> Result<Vec<u8>> {
         let work = self.work(&violation.table)?;
         let (Some(ours), Some(merged)) = (&work.ours, &work.merged) else { return Ok(row) };
-        decode_row(&ours.table, &row)?;
-        Conversion::new(&ours.table, &merged.table).convert(row)
+        given_row(&ours.table, &merged.table, &violation.row, row)
     }
 
     fn edit_rows(&mut self, edits: RowEdits) -> Result<()> {

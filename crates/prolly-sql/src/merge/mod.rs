@@ -41,8 +41,14 @@ use prolly_version::{
 };
 
 pub use conflict::{NamedRow, RowConflict};
+use rows::Conversion;
 
-use crate::{Error, Result, table::Table};
+use crate::{
+    Error, Result,
+    key::encode_values,
+    row::decode_row,
+    table::{PrimaryKey, Table},
+};
 
 /// Says how the tables of a store merge, for this process and directory: for who merges without a
 /// [`Database`](crate::Database), which does so itself.
@@ -90,6 +96,29 @@ fn version_error(error: Error, tree: &TreeKey) -> VersionError {
 fn table_name(tree: &TreeKey) -> Result<&str> {
     std::str::from_utf8(tree.name())
         .map_err(|_| Error::Damaged { what: tree.to_string(), reason: "its name is no text".to_owned() })
+}
+
+/// Brings a row that a resolver gave, one of our side's description, into the merged one.
+///
+/// # Errors
+/// When it is no row of the table, holds what its columns cannot, or has another primary key than the conflict.
+fn given_row(ours: &Table, merged: &Table, key: &[u8], row: Vec<u8>) -> Result<Vec<u8>> {
+    decode_row(ours, &row)?;
+    let row = Conversion::new(ours, merged).convert(row)?;
+    let values = decode_row(merged, &row)?;
+    for (column, value) in merged.columns.iter().flatten().zip(&values) {
+        value.validate_type(&column.def.data_type)?;
+        value.validate_null(column.def.nullable)?;
+    }
+    if let PrimaryKey::Columns(places) = &merged.key
+        && encode_values(places.iter().filter_map(|place| values.get(*place)))? != key
+    {
+        let table = &merged.name;
+        return Err(Error::Refused(format!(
+            "a row of table {table:?} cannot settle a conflict of another key"
+        )));
+    }
+    Ok(row)
 }
 
 fn decode_table(tree: &TreeKey, metadata: &[u8]) -> Result<Table> {

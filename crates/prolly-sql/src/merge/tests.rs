@@ -15,7 +15,7 @@ use super::{NamedRow, RowConflict};
 use crate::{
     Connection, Database, Payload,
     key::encode_values,
-    row::{decode_row, encode_row},
+    row::{decode_row, encode_row, encode_value},
     table::{IndexKind, Table},
 };
 
@@ -631,5 +631,33 @@ fn what_is_merged_is_there_when_the_store_is_opened_again() {
         store.commit("staged").unwrap();
         drop(store);
         verify(open().at("HEAD").unwrap().catalog());
+    }
+}
+
+#[test]
+fn what_a_resolver_gives_has_to_be_the_row() {
+    let (main, topic) =
+        ("UPDATE people SET age = 11 WHERE id = 1", "UPDATE people SET age = 12 WHERE id = 1");
+    let give = |row: Vec<Value>| {
+        // As rows are stored: a version, then values.
+        let mut stored = vec![1];
+        row.iter().for_each(|value| encode_value(&mut stored, value).unwrap());
+        let branches = Branches::new(PEOPLE, main, topic);
+        branches
+            .merge(MergeStrategy::Resolve(&mut |_| Ok(Resolution::Value(Some(stored.clone())))))
+            .map(|()| branches.rows(ALL))
+    };
+    let text = |text: &str| Value::Str(text.to_owned());
+    let rows = give(vec![Value::I64(1), text("given")]).unwrap();
+    assert_eq!(rows[0], "1 'given' NULL NULL");
+    for (row, reason) in [
+        (vec![Value::I64(2), text("given")], "a conflict of another key"),
+        (vec![Value::I64(1), Value::I64(1)], "incompatible data type"),
+        (vec![Value::Null, text("given")], "NULL"),
+        (vec![Value::I64(1); 5], "more values"),
+    ] {
+        let error = give(row).unwrap_err();
+        assert!(matches!(&error, VersionError::CannotMerge { .. }), "{error}");
+        assert!(error.to_string().to_lowercase().contains(&reason.to_lowercase()), "{error}");
     }
 }
