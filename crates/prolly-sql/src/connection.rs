@@ -1,6 +1,6 @@
 //! Running statements: what a caller holds.
 
-use std::fmt;
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use gluesql_core::{
     data::Value,
@@ -18,6 +18,10 @@ use crate::{
     storage::Storage,
     txn::{End, Mode},
 };
+
+/// How many texts a connection keeps parsed, and how long they are at most.
+const STATEMENTS_MAX: usize = 64;
+const STATEMENT_BYTES_MAX: usize = 4096;
 
 /// How often a statement is done again because somebody staged meanwhile, before that is reported.
 const ATTEMPTS: usize = 64;
@@ -38,6 +42,8 @@ pub struct Database {
 /// What is staged is committed by [`Store::commit`].
 pub struct Connection {
     storage: Storage,
+    /// Texts that were run, parsed.
+    statements: HashMap<String, Arc<[Prepared]>>,
 }
 
 impl Database {
@@ -60,7 +66,7 @@ impl Database {
     /// # Errors
     /// What reading reports.
     pub fn connect(&self) -> Result<Connection> {
-        Ok(Connection { storage: Storage::new(&self.store)? })
+        Ok(Connection { storage: Storage::new(&self.store)?, statements: HashMap::new() })
     }
 
     /// Begins a session on a revision, which cannot be written. The store is not moved.
@@ -69,7 +75,7 @@ impl Database {
     /// As [`Store::at`].
     pub fn at(&self, revision: &str) -> Result<Connection> {
         let snapshot = self.store.at(revision)?;
-        Ok(Connection { storage: Storage::at(&self.store, revision, &snapshot) })
+        Ok(Connection { storage: Storage::at(&self.store, revision, &snapshot), statements: HashMap::new() })
     }
 
     /// The rows that merging a revision into where the store stands could not decide; none for a clean merge. Conflicts of other
@@ -101,8 +107,23 @@ impl Connection {
     /// that failed: [`Error::TransactionConflict`] when somebody else has changed what it changes.
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Payload>> {
         let params = params.iter().map(crate::params::literal).collect::<Result<Vec<_>>>()?;
-        let statements = prepare(sql)?;
+        let statements = self.prepared(sql)?;
         statements.iter().map(|statement| self.run(statement, &params)).collect()
+    }
+
+    /// The statements of a text, which is parsed once as long as it comes again and again.
+    fn prepared(&mut self, sql: &str) -> Result<Arc<[Prepared]>> {
+        if let Some(statements) = self.statements.get(sql) {
+            return Ok(Arc::clone(statements));
+        }
+        let statements: Arc<[Prepared]> = prepare(sql)?.into();
+        if sql.len() <= STATEMENT_BYTES_MAX {
+            if self.statements.len() == STATEMENTS_MAX {
+                self.statements.clear();
+            }
+            self.statements.insert(sql.to_owned(), Arc::clone(&statements));
+        }
+        Ok(statements)
     }
 
     /// Whether a transaction is open: between `BEGIN` and `COMMIT` or `ROLLBACK`.

@@ -5,7 +5,7 @@
 //! correlated queries by key, and constraints that an index can check. Where several ways are open it counts what each would read,
 //! which costs O(log n), and takes the cheapest.
 //!
-//! **Invariant:** a statement means the same with the pass and without, but for what [`like`] says, the order of rows that no
+//! **Invariant:** a statement means the same with the pass and without, but for what [`like`] and [`logic`] say, the order of rows that no
 //! `ORDER BY` gives, and errors that rows would have raised which are no longer read.
 
 use std::sync::Arc;
@@ -19,6 +19,7 @@ mod condition;
 mod constant;
 pub(crate) mod hint;
 mod like;
+mod logic;
 mod lookup;
 mod order;
 pub(crate) mod ranges;

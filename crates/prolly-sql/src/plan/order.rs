@@ -20,8 +20,12 @@ pub(super) fn kept(scope: &Scope, order_by: &[OrderByExprPlan], chosen: &Chosen)
     let (fixed, mut rest) = sequence.split_at_checked(chosen.fixed)?;
     let mut reverse = None;
     for order in order_by {
-        if rest.is_empty() {
-            break;
+        match scope.occurrences.len() {
+            // No two rows are equal so far.
+            1 if rest.is_empty() => break,
+            // But of a join there can be several for one of the first table.
+            _ if rest.is_empty() => return None,
+            _ => {}
         }
         let ColumnRef { occurrence: 0, column } = scope.resolve(&order.expr)? else { return None };
         if fixed.contains(&column) {

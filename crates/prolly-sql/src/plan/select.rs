@@ -14,7 +14,7 @@ use super::{
     Tables,
     access::{self, Chosen},
     hint::{Access, Hint, Lookup, Purpose},
-    like, lookup, order,
+    like, logic, lookup, order,
     scope::{Occurrence, Scope},
     summary,
     walk::{self, Parts, Query, projected},
@@ -89,6 +89,7 @@ impl<'a> Pass<'a> {
             .iter()
             .map(|chosen| Hint { purpose: Purpose::Read, access: chosen.access.clone(), ..Hint::default() })
             .collect();
+        logic::in_query(&scope, project, order_by.as_deref_mut().map_or(&mut [], |exprs| exprs));
         let is_grouped =
             matches!(project.input, ProjectInputPlan::Aggregation(_) | ProjectInputPlan::Having(_));
         if let Some(order_by) = order_by

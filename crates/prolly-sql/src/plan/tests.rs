@@ -333,6 +333,7 @@ fn rows_in_the_order_of_the_key_are_not_sorted() {
         "SELECT * FROM c ORDER BY b",
         "SELECT * FROM c ORDER BY a, b DESC",
         "SELECT * FROM t JOIN u ON u.tid = t.n ORDER BY u.id",
+        "SELECT * FROM t JOIN u ON u.tid = t.n ORDER BY t.id, u.id",
         "SELECT * FROM plain ORDER BY a",
     ] {
         assert!(is_sorted(sql), "{sql}");
@@ -453,4 +454,13 @@ fn sources_of_expr(expr: &mut ExprPlan, f: &mut dyn FnMut(&mut SourcePlan) -> Re
         sources(query, f)?;
     }
     walk::children(expr).into_iter().try_for_each(|child| sources_of_expr(child, f))
+}
+
+#[test]
+fn what_can_be_null_is_alternative_as_sql_has_it() {
+    let is_rewritten = |sql| format!("{:?}", planned(sql)).contains("Case");
+    assert!(is_rewritten("SELECT * FROM c WHERE a = 1 AND (b = 1 OR v = 'x')"));
+    assert!(is_rewritten("SELECT v = 'x' OR b = 1 AS o FROM c"));
+    assert!(is_rewritten("DELETE FROM c WHERE v = 'x' OR b = 1"));
+    assert!(!is_rewritten("SELECT * FROM c WHERE a = 1 OR b BETWEEN 1 AND 2 OR v IS NULL"));
 }

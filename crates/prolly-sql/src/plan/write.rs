@@ -5,6 +5,7 @@ use gluesql_core::plan::{AssignmentPlan, ExprPlan, QueryPlan, SourcePlan, TableA
 use super::{
     access,
     hint::{Access, Hint, Purpose},
+    logic,
     scope::{Occurrence, Scope},
     select::Pass,
     walk::{Parts, Query, children, projected, subquery},
@@ -64,7 +65,9 @@ impl Pass<'_> {
         self.outer.push(scope);
         let result = exprs.into_iter().try_for_each(|expr| {
             rename(expr, alias, table);
-            self.expr(expr)
+            self.expr(expr)?;
+            logic::in_value(self.outer.last().expect("pushed above"), expr);
+            Ok(())
         });
         self.outer.pop();
         result

@@ -446,8 +446,9 @@ impl World {
                 match self.random.below(8) {
                     0 if depth > 0 => self.nested(&at, depth - 1).unwrap_or_else(|| self.atom(&at, false)),
                     1 | 2 => {
-                        // NULL OR TRUE is NULL in GlueSQL.
-                        let is_solid = self.shared;
+                        // To GlueSQL NULL OR TRUE is NULL.
+                        self.is_beyond_plain |= self.shared;
+                        let is_solid = !self.shared;
                         let branches: Vec<_> = (0..=self.random.below(3))
                             .map(|_| match self.random.one_in(3) {
                                 true => {
