@@ -5,6 +5,16 @@
 //! correlated queries by key, and constraints that an index can check. Where several ways are open it counts what each would read,
 //! which costs O(log n), and takes the cheapest.
 //!
+//! | file | what is in it |
+//! |---|---|
+//! | `select`, `write` | the walk over queries, and over statements that write |
+//! | `access` | choosing between the key, an index and the whole table |
+//! | `condition`, `constant` | from conditions to keys |
+//! | `order`, `summary`, `lookup` | sorts, aggregates, and joins that need not read all rows |
+//! | `like`, `logic` | what is rewritten to mean what SQL says |
+//! | `hint`, `ranges` | what is written into names, and read from them by the storage |
+//! | `scope`, `walk` | what names mean, and plans taken apart |
+//!
 //! **Invariant:** a statement means the same with the pass and without, but for what [`like`] and [`logic`] say, the order of rows that no
 //! `ORDER BY` gives, and errors that rows would have raised which are no longer read.
 

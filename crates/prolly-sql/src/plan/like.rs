@@ -24,7 +24,8 @@ pub(super) fn rewritten(scope: &Scope, like: &ExprPlan) -> Option<ExprPlan> {
     {
         return Some(compared);
     }
-    column.nullable.then(|| ExprPlan::Case {
+    // An outer join makes any column NULL.
+    (column.nullable || scope.occurrences.len() > 1).then(|| ExprPlan::Case {
         operand: None,
         when_then: vec![(ExprPlan::IsNull(expr.clone()), ExprPlan::Value(Value::Null))],
         else_result: Some(Box::new(like.clone())),

@@ -10,7 +10,7 @@ use super::{
     select::Pass,
     walk::{Parts, Query, children, projected, subquery},
 };
-use crate::Result;
+use crate::{Result, table::Column};
 
 impl Pass<'_> {
     pub(super) fn insert(&mut self, table: &mut String, source: &mut QueryPlan) -> Result<()> {
@@ -62,9 +62,12 @@ impl Pass<'_> {
     ) -> Result<()> {
         let mut scope = self.scope_of(table)?;
         scope.occurrences[0].alias = table.to_owned();
+        let columns = scope.occurrences[0].table.clone();
+        let columns = columns.as_ref().and_then(|table| table.columns.as_deref());
+        let rename = Rename { from: alias, to: table, columns };
         self.outer.push(scope);
         let result = exprs.into_iter().try_for_each(|expr| {
-            rename(expr, alias, table);
+            rename.in_expr(expr);
             self.expr(expr)?;
             logic::in_value(self.outer.last().expect("pushed above"), expr);
             Ok(())
@@ -80,36 +83,46 @@ impl Pass<'_> {
     }
 }
 
-/// Renames a table in an expression, and in the queries in it that have no other of this name.
-fn rename(expr: &mut ExprPlan, from: &str, to: &str) {
-    if let ExprPlan::CompoundIdentifier { alias, .. } = expr
-        && alias == from
-    {
-        to.clone_into(alias);
-    }
-    if let Some(query) = subquery(expr) {
-        rename_in_query(query, from, to);
-    }
-    children(expr).into_iter().for_each(|child| rename(child, from, to));
+/// Renames a table in expressions, and in the queries in them that have no other of this name. What is none of its columns is
+/// left for GlueSQL to complain of.
+struct Rename<'a> {
+    from: &'a str,
+    to: &'a str,
+    columns: Option<&'a [Column]>,
 }
 
-fn rename_in_query(query: &mut QueryPlan, from: &str, to: &str) {
-    let (project, order_by) = match Query::of(query) {
-        Query::Values(values) => {
-            return values.0.iter_mut().flatten().for_each(|expr| rename(expr, from, to));
+impl Rename<'_> {
+    fn in_expr(&self, expr: &mut ExprPlan) {
+        if let ExprPlan::CompoundIdentifier { alias, ident } = expr
+            && alias == self.from
+            && self.columns.is_none_or(|columns| columns.iter().any(|column| column.def.name == *ident))
+        {
+            self.to.clone_into(alias);
         }
-        Query::Select { project, order_by } => (project, order_by),
-    };
-    let mut parts = Parts::of(&mut project.input);
-    if parts.sources().any(|source| source.alias_name() == from) {
-        return;
-    }
-    for source in parts.sources_mut() {
-        if let SourcePlan::Derived(derived) = source {
-            rename_in_query(&mut derived.query, from, to);
+        if let Some(query) = subquery(expr) {
+            self.in_query(query);
         }
+        children(expr).into_iter().for_each(|child| self.in_expr(child));
     }
-    parts.exprs_mut().into_iter().for_each(|expr| rename(expr, from, to));
-    projected(&mut project.projection).for_each(|expr| rename(expr, from, to));
-    order_by.into_iter().flatten().for_each(|order| rename(&mut order.expr, from, to));
+
+    fn in_query(&self, query: &mut QueryPlan) {
+        let (project, order_by) = match Query::of(query) {
+            Query::Values(values) => {
+                return values.0.iter_mut().flatten().for_each(|expr| self.in_expr(expr));
+            }
+            Query::Select { project, order_by } => (project, order_by),
+        };
+        let mut parts = Parts::of(&mut project.input);
+        if parts.sources().any(|source| source.alias_name() == self.from) {
+            return;
+        }
+        for source in parts.sources_mut() {
+            if let SourcePlan::Derived(derived) = source {
+                self.in_query(&mut derived.query);
+            }
+        }
+        parts.exprs_mut().into_iter().for_each(|expr| self.in_expr(expr));
+        projected(&mut project.projection).for_each(|expr| self.in_expr(expr));
+        order_by.into_iter().flatten().for_each(|order| self.in_expr(&mut order.expr));
+    }
 }

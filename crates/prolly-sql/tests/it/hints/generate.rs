@@ -446,8 +446,6 @@ impl World {
                 match self.random.below(8) {
                     0 if depth > 0 => self.nested(&at, depth - 1).unwrap_or_else(|| self.atom(&at, false)),
                     1 | 2 => {
-                        // To GlueSQL NULL OR TRUE is NULL.
-                        self.is_beyond_plain |= self.shared;
                         let is_solid = !self.shared;
                         let branches: Vec<_> = (0..=self.random.below(3))
                             .map(|_| match self.random.one_in(3) {
@@ -457,7 +455,10 @@ impl World {
                                 false => self.atom(&at, is_solid),
                             })
                             .collect();
-                        format!("({})", branches.join(" OR "))
+                        let either = branches.join(" OR ");
+                        // To GlueSQL NULL OR TRUE is NULL.
+                        self.is_beyond_plain |= self.shared || either.contains("NULL");
+                        format!("({either})")
                     }
                     _ => self.atom(&at, false),
                 }

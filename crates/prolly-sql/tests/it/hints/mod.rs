@@ -8,7 +8,7 @@ mod generate;
 use prolly_sql::{Connection, Payload, Value};
 use rusqlite::{Connection as Sqlite, types::ValueRef};
 
-use crate::support::memory;
+use crate::support::{failure, memory, run};
 use generate::{Order, Statement, World};
 
 const STATEMENTS: usize = 500;
@@ -35,6 +35,40 @@ fn hints_change_no_result_and_sqlite_agrees() {
     }
 }
 
+#[test]
+fn errors_name_tables_as_they_were_named() {
+    let mut connection = memory().connect().unwrap();
+    run(&mut connection, "CREATE TABLE t (id INT PRIMARY KEY, a INT UNIQUE)");
+    run(&mut connection, "INSERT INTO t VALUES (1, 1)");
+    for sql in [
+        "SELECT t.b FROM t WHERE id > 0",
+        "SELECT b FROM t WHERE id > 0",
+        "SELECT x.* FROM t",
+        "SELECT * FROM t AS x (p, q, r)",
+        "SELECT (SELECT u.b FROM t AS u WHERE u.id = t.id) AS b FROM t",
+        "SELECT * FROM t JOIN t AS u ON u.id = t.b",
+        "UPDATE t SET a = t.b",
+        "UPDATE t SET a = 2 WHERE t.b = 1",
+        "UPDATE t SET b = 2",
+        "UPDATE t SET id = 2",
+        "UPDATE t SET a = 'x'",
+        "DELETE FROM t WHERE t.b = 1",
+        "DELETE FROM t WHERE EXISTS (SELECT 1 FROM t AS u WHERE u.id = t.b)",
+        "INSERT INTO t VALUES (1, 2)",
+        "INSERT INTO t VALUES (2, 1)",
+        "INSERT INTO t VALUES (2, 3, 4)",
+        "INSERT INTO t (b) VALUES (2)",
+        "INSERT INTO t VALUES ('x', 1)",
+        "DELETE FROM u",
+        "UPDATE u SET a = 1",
+        "INSERT INTO u VALUES (1)",
+        "SELECT * FROM u",
+    ] {
+        let error = failure(&mut connection, sql).to_string();
+        assert!(!error.contains('\u{1}') && !error.contains("\\u{1}"), "{sql}: {error}");
+    }
+}
+
 fn round(seed: u64) {
     let mut world = World::new(seed);
     let mut hinted = memory().connect().unwrap();
@@ -53,7 +87,7 @@ fn round(seed: u64) {
         let statement = world.statement();
         history.push(statement.ours.clone());
         plain.set_hints(statement.is_beyond_plain);
-        let (with, without) = (run(&mut hinted, &statement), run(&mut plain, &statement));
+        let (with, without) = (outcome(&mut hinted, &statement), outcome(&mut plain, &statement));
         plain.set_hints(false);
         let fail = |what: &str, other: &Outcome| {
             let history = history.join(";\n");
@@ -91,7 +125,7 @@ fn agree(statement: &Statement, a: &Outcome, b: &Outcome) -> bool {
     }
 }
 
-fn run(connection: &mut Connection, statement: &Statement) -> Outcome {
+fn outcome(connection: &mut Connection, statement: &Statement) -> Outcome {
     match connection.execute(&statement.ours, &statement.params).map(|mut payloads| payloads.pop()) {
         Ok(Some(Payload::Select { rows, .. })) => {
             Outcome::Rows(rows.iter().map(|row| row.iter().map(text).collect()).collect())
