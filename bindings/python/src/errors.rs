@@ -21,6 +21,7 @@ import_exception!(prollytree._errors, SqlError);
 import_exception!(prollytree._errors, StagedChangesError);
 import_exception!(prollytree._errors, StorageError);
 import_exception!(prollytree._errors, SyncError);
+import_exception!(prollytree._errors, TransactionConflictError);
 
 /// Re-exports the exceptions from the module.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -42,6 +43,7 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
         "StagedChangesError",
         "StorageError",
         "SyncError",
+        "TransactionConflictError",
     ] {
         module.add(name, errors.getattr(name)?)?;
     }
@@ -63,6 +65,21 @@ pub(crate) enum Failure {
     /// The namespace layer's.
     #[cfg(feature = "namespaced")]
     Namespaces(prolly_ns::Error),
+    /// The SQL layer's.
+    #[cfg(feature = "sql")]
+    Sql(Box<prolly_sql::Error>),
+    /// A text has no statement in it.
+    #[cfg(feature = "sql")]
+    NoStatement,
+    /// There is no such table.
+    #[cfg(feature = "sql")]
+    NoTable(String),
+    /// Rows were to be dicts, and two columns have this label.
+    #[cfg(feature = "sql")]
+    RepeatedLabel(String),
+    /// A commit was asked for while a transaction is open.
+    #[cfg(feature = "sql")]
+    InTransaction,
     /// A store in memory was to be opened.
     OnlyMade,
     /// The current branch is meant, and there is none.
@@ -103,6 +120,16 @@ impl From<prolly_ns::Error> for Failure {
     }
 }
 
+#[cfg(feature = "sql")]
+impl From<prolly_sql::Error> for Failure {
+    fn from(error: prolly_sql::Error) -> Self {
+        match error {
+            prolly_sql::Error::Version(error) => Self::Version(error),
+            error => Self::Sql(Box::new(error)),
+        }
+    }
+}
+
 impl From<Failure> for PyErr {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -112,6 +139,21 @@ impl From<Failure> for PyErr {
             Failure::Version(error) => of_version(error),
             #[cfg(feature = "namespaced")]
             Failure::Namespaces(error) => NamespaceError::new_err(error.to_string()),
+            #[cfg(feature = "sql")]
+            Failure::Sql(error) => of_sql(&error),
+            #[cfg(feature = "sql")]
+            Failure::NoStatement => SqlError::new_err("there is no statement in the text"),
+            #[cfg(feature = "sql")]
+            Failure::NoTable(name) => SqlError::new_err(format!("table not found: {name}")),
+            #[cfg(feature = "sql")]
+            Failure::RepeatedLabel(label) => SqlError::new_err(format!(
+                "two columns are called {label:?}, and a dict has room for one: give one of them another name with AS, \
+                 or ask for format=\"tuples\""
+            )),
+            #[cfg(feature = "sql")]
+            Failure::InTransaction => SqlError::new_err(
+                "a transaction is open, and what it has written is not staged: COMMIT or ROLLBACK it first",
+            ),
             Failure::OnlyMade => {
                 StorageError::new_err("a store in memory can only be made, there is none to open")
             }
@@ -262,6 +304,18 @@ pub(crate) fn of_version(error: prolly_version::Error) -> PyErr {
         Error::MergeConflicts { conflicts } => with_conflicts(message, &conflicts),
         Error::ValueSource { key, source } => stream::of_source(key, source),
         error => class_of_version(&error).error(message),
+    }
+}
+
+/// The exception for an error of the SQL layer.
+#[cfg(feature = "sql")]
+fn of_sql(error: &prolly_sql::Error) -> PyErr {
+    use prolly_sql::Error;
+    let message = error.to_string();
+    match error {
+        Error::Damaged { .. } => CorruptionError::new_err(message),
+        Error::TransactionConflict { .. } => TransactionConflictError::new_err(message),
+        _ => SqlError::new_err(message),
     }
 }
 

@@ -21,9 +21,12 @@ use crate::{
 };
 
 /// A store as one of the classes shows it.
-pub(crate) trait View: From<Store> + Send + Sync + 'static {
+pub(crate) trait View: Sized + Send + Sync + 'static {
     /// Whether the class shows namespaces, and a merge can treat each in its own way.
     const HAS_NAMESPACES: bool;
+
+    /// Shows a store.
+    fn over(store: Store) -> Outcome<Self>;
 
     /// The store below.
     fn versions(&self) -> &Store;
@@ -35,6 +38,11 @@ pub(crate) trait View: From<Store> + Send + Sync + 'static {
         by_namespace: Vec<(String, MergeStrategy<'a>)>,
         options: MergeOptions<'a>,
     ) -> Outcome<CommitId>;
+
+    /// What there is to do when the handle is closed: staged changes are written out.
+    fn close(&self) -> Outcome<()> {
+        Ok(self.versions().flush()?)
+    }
 }
 
 /// A class with a handle.
@@ -80,13 +88,16 @@ impl<V: View> Handle<V> {
 
     /// A handle on a store that was opened at a path.
     pub(crate) fn over(store: Store, path: &Path) -> Outcome<Self> {
+        // A store may have tables, whatever it is shown as.
+        #[cfg(feature = "sql")]
+        prolly_sql::register_merging(&store);
         let path = match store.path() {
             Some(path) => path.to_owned(),
             None => path::absolute(path).map_err(|error| Error::io("make absolute", path, error))?,
         };
         Ok(Self {
             backend: store.backend(),
-            view: RwLock::new(Some(Arc::new(V::from(store)))),
+            view: RwLock::new(Some(Arc::new(V::over(store)?))),
             closed: Arc::default(),
             path,
         })
@@ -129,7 +140,7 @@ impl<V: View> Handle<V> {
     pub(crate) fn close(&self) -> Outcome<()> {
         self.closed.store(true, Ordering::Release);
         let view = self.view.write().unwrap_or_else(PoisonError::into_inner).take();
-        view.map_or(Ok(()), |view| Ok(view.versions().flush()?))
+        view.map_or(Ok(()), |view| view.close())
     }
 }
 

@@ -18,6 +18,8 @@ mod proof;
 mod reading;
 mod scan;
 mod snapshot;
+#[cfg(feature = "sql")]
+mod sql;
 mod store;
 mod stream;
 mod tree;
@@ -36,6 +38,9 @@ mod prollytree {
     use crate::namespaces::{
         Namespace, NamespacedKvStore, NamespacedSnapshot, namespace_proof_root, namespace_proof_verify,
     };
+    #[cfg(feature = "sql")]
+    #[pymodule_export]
+    use crate::sql::{ProllySQLStore, SQLConnection, SQLSnapshot};
     #[pymodule_export]
     use crate::{
         config::TreeConfig,
@@ -52,7 +57,7 @@ mod prollytree {
         ("namespaced_available", cfg!(feature = "namespaced")),
         ("proximity_available", false),
         ("proximity_text_available", false),
-        ("sql_available", false),
+        ("sql_available", cfg!(feature = "sql")),
     ];
 
     #[pymodule_init]

@@ -33,6 +33,10 @@ pub(crate) struct VersionedKvStore {
 impl View for Store {
     const HAS_NAMESPACES: bool = false;
 
+    fn over(store: Store) -> Outcome<Self> {
+        Ok(store)
+    }
+
     fn versions(&self) -> &Store {
         self
     }

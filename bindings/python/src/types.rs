@@ -32,6 +32,10 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for name in ["NamespaceDiff", "NamespaceProof"] {
         module.add(name, module.py().import("prollytree._namespaces")?.getattr(name)?)?;
     }
+    #[cfg(feature = "sql")]
+    for name in ["Affected", "Months", "Point"] {
+        module.add(name, module.py().import("prollytree._sql")?.getattr(name)?)?;
+    }
     Ok(())
 }
 

@@ -36,6 +36,7 @@ AUTHOR = "Ada Lovelace"
 EMAIL = "ada@example.org"
 
 Opener = Callable[..., p.VersionedKvStore]
+SqlOpener = Callable[..., "p.ProllySQLStore"]
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +92,26 @@ def store(open_store: Opener, backend: p.StorageBackend) -> p.VersionedKvStore:
 def git_store(open_store: Opener) -> p.VersionedKvStore:
     """A fresh store on the default backend."""
     return open_store()
+
+
+@pytest.fixture
+def open_sql(tmp_path: Path) -> Iterator[SqlOpener]:
+    """Opens SQL stores below ``tmp_path`` and closes them at the end."""
+    opened: list[p.ProllySQLStore] = []
+
+    def open_sql(backend: p.StorageBackend | None = None, name: str = "store") -> p.ProllySQLStore:
+        opened.append(p.ProllySQLStore(tmp_path / name, backend))
+        return opened[-1]
+
+    yield open_sql
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def memory(open_sql: SqlOpener) -> p.ProllySQLStore:
+    """A fresh SQL store in memory."""
+    return open_sql(p.StorageBackend.InMemory)
 
 
 def git(directory: Path | str, *arguments: str, check: bool = True, stdin: bytes | None = None) -> str:

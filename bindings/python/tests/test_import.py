@@ -19,6 +19,7 @@ PRESENT = [
     "NamespaceError",
     "NamespacedKvStore",
     "NotFetchedError",
+    "ProllySQLStore",
     "ProllyTree",
     "ProllyTreeError",
     "SqlError",
@@ -52,7 +53,7 @@ def test_all_names_exist_and_name_the_package_as_their_home() -> None:
 
 
 FLAGS = {
-    "sql_available": ["ProllySQLStore"],
+    "sql_available": ["ProllySQLStore", "SQLConnection", "SQLSnapshot", "Affected", "Months", "Point"],
     "git_available": ["WorktreeManager", "WorktreeVersionedKvStore"],
     "namespaced_available": ["NamespacedKvStore", "Namespace", "NamespacedSnapshot", "NamespaceProof", "NamespaceDiff"],
     "proximity_available": ["HashEmbedder", "CallableEmbedder"],
@@ -75,6 +76,10 @@ def test_namespaces_are_in_the_wheel() -> None:
     assert p.namespaced_available is True
 
 
+def test_sql_is_in_the_wheel() -> None:
+    assert p.sql_available is True
+
+
 def test_types_are_marked_and_stubs_are_shipped() -> None:
     files = {entry.name for entry in resources.files(p).iterdir()}
     assert {"py.typed", "prollytree.pyi", "__init__.pyi"} <= files
@@ -89,6 +94,7 @@ def test_importing_prints_nothing_and_needs_nothing() -> None:
 def test_methods_have_docstrings() -> None:
     classes = [p.ProllyTree, p.VersionedKvStore, p.Snapshot]
     classes += [p.NamespacedKvStore, p.Namespace, p.NamespacedSnapshot, p.NamespaceProof]
+    classes += [p.ProllySQLStore, p.SQLConnection, p.SQLSnapshot, p.Affected]
     for cls in classes:
         for name in dir(cls):
             if not name.startswith("_"):

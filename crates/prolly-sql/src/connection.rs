@@ -3,19 +3,21 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use gluesql_core::{
+    ast::Statement,
     data::Value,
     executor::{Payload, execute},
     plan::StatementPlan,
     sqlparser::ast as sql,
     store::Planner,
-    translate::{ParamLiteral, translate_with_params},
 };
 use prolly_version::{Store, TreeKind};
 
 use crate::{
-    Error, Result, RowConflict, history,
-    statement::{Prepared, prepare},
-    storage::Storage,
+    Error, Result, RowConflict,
+    bind::{self, Parameters},
+    history,
+    statement::{HINT_MARK, Prepared, prepare},
+    storage::{ColumnInfo, Storage},
     txn::{End, Mode},
 };
 
@@ -106,9 +108,45 @@ impl Connection {
     /// nothing, those before it stay, those after it are not run. A transaction stays open then, unless it was its `COMMIT`
     /// that failed: [`Error::TransactionConflict`] when somebody else has changed what it changes.
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Payload>> {
-        let params = params.iter().map(crate::params::literal).collect::<Result<Vec<_>>>()?;
+        let params = Parameters::new(params);
         let statements = self.prepared(sql)?;
-        statements.iter().map(|statement| self.run(statement, &params)).collect()
+        let run = |statement: &Prepared| {
+            let ends =
+                matches!(statement.sql, sql::Statement::Commit { .. } | sql::Statement::Rollback { .. });
+            let bind = |storage: &Storage| params.translate(&statement.sql, |name| storage.table_of(name));
+            self.run(&bind, statement.composite_key.as_deref(), ends)
+        };
+        statements.iter().map(run).collect()
+    }
+
+    /// Inserts rows into some columns of a table, or into all where none are named: the number of rows. It does what one
+    /// `INSERT` of them all does, without its text.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    pub fn insert(&mut self, table: &str, columns: &[String], rows: &[Vec<Value>]) -> Result<usize> {
+        if table.contains(HINT_MARK) {
+            return Err(Error::Syntax { message: "a name may not contain U+0001".to_owned() });
+        }
+        let bind = |storage: &Storage| bind::insert(table, columns, rows, |name| storage.table_of(name));
+        self.run(&bind, None, false)?;
+        Ok(rows.len())
+    }
+
+    /// The names of the tables, in their order, as the session sees them.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn tables(&mut self) -> Result<Vec<String>> {
+        self.read(Storage::table_names)
+    }
+
+    /// The columns of what can be read by a name, none of a table without a schema; `None` when there is no such thing.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn columns(&mut self, table: &str) -> Result<Option<Vec<ColumnInfo>>> {
+        self.read(|storage| storage.describe(table))
     }
 
     /// The statements of a text, which is parsed once as long as it comes again and again.
@@ -158,15 +196,30 @@ impl Connection {
         self.storage
     }
 
-    fn run(&mut self, statement: &Prepared, params: &[ParamLiteral]) -> Result<Payload> {
-        let ends = matches!(statement.sql, sql::Statement::Commit { .. } | sql::Statement::Rollback { .. });
+    /// Reads as a statement does.
+    fn read<T>(&mut self, work: impl FnOnce(&Storage) -> Result<T>) -> Result<T> {
+        self.storage.begin_statement(Mode::Live)?;
+        let found = work(&self.storage);
+        self.storage.undo_statement()?;
+        found
+    }
+
+    /// Runs a statement, which is made each time that it is tried: what it is may depend on the tables.
+    ///
+    /// `composite_key`: that of the table it makes. `ends`: whether it ends a transaction.
+    fn run(
+        &mut self,
+        statement: &dyn Fn(&Storage) -> Result<Statement>,
+        composite_key: Option<&[String]>,
+        ends: bool,
+    ) -> Result<Payload> {
         if ends && !self.in_transaction() {
             return Err(Error::Refused("no transaction is open".to_owned()));
         }
         let mut mode = Mode::Live;
         for _ in 0..ATTEMPTS {
             self.storage.begin_statement(mode)?;
-            let payload = match self.run_once(statement, params) {
+            let payload = match self.run_once(statement, composite_key) {
                 Ok(payload) => payload,
                 Err(error) => {
                     self.storage.undo_statement()?;
@@ -185,10 +238,14 @@ impl Connection {
         Err(Error::TransactionConflict { what })
     }
 
-    fn run_once(&mut self, statement: &Prepared, params: &[ParamLiteral]) -> Result<Payload> {
+    fn run_once(
+        &mut self,
+        statement: &dyn Fn(&Storage) -> Result<Statement>,
+        composite_key: Option<&[String]>,
+    ) -> Result<Payload> {
         let storage = &mut self.storage;
-        storage.composite_key.clone_from(&statement.composite_key);
-        let plan: StatementPlan = translate_with_params(&statement.sql, params)?.into();
+        storage.composite_key = composite_key.map(<[String]>::to_vec);
+        let plan: StatementPlan = statement(storage)?.into();
         storage.is_writing = matches!(
             plan,
             StatementPlan::Insert { .. } | StatementPlan::Update { .. } | StatementPlan::Delete { .. }
@@ -207,3 +264,8 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection").field("in_transaction", &self.in_transaction()).finish_non_exhaustive()
     }
 }
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Connection>();
+};

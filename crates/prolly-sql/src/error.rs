@@ -1,5 +1,7 @@
 //! What can go wrong with SQL, each case naming the place or the name at fault.
 
+use std::path::PathBuf;
+
 use prolly_version::Error as VersionError;
 
 /// The result of an operation on tables.
@@ -24,6 +26,16 @@ pub enum Error {
     /// A statement asks for what there is not, or cannot be. It has changed nothing.
     #[error("{0}")]
     Refused(String),
+    /// A file cannot be imported: it cannot be read as what it should be, or a row cannot be stored.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// The line that the row at fault begins in, from 1 on.
+        line: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// What is written by this statement was changed by somebody else since its transaction began.
     #[error("transaction conflict: {what} was changed by another handle since the transaction began")]
     TransactionConflict {

@@ -5,13 +5,16 @@
 //! and what versions mean for rows.
 
 mod alteration;
+mod bind;
 mod connection;
 mod error;
+pub mod export;
+pub mod fragment;
 mod function;
 mod history;
+pub mod import;
 mod key;
 mod merge;
-mod params;
 #[allow(dead_code, unused_imports, reason = "the storage does not read hints yet")]
 mod plan;
 mod row;
@@ -28,9 +31,12 @@ pub use connection::{Connection, Database};
 pub use error::{Error, Result};
 pub use gluesql_core::{
     ast::DataType,
-    data::Value,
+    chrono,
+    data::{Interval, Point, Value},
     executor::{Payload, PayloadVariable},
 };
 pub use merge::{NamedRow, RowConflict, register_merging};
+pub use rust_decimal::Decimal;
+pub use storage::ColumnInfo;
 #[doc(hidden)]
 pub use storage::Storage;

@@ -5,7 +5,7 @@
 use gluesql_core::sqlparser::{
     ast::{ColumnOption, ColumnOptionDef, CreateTable, Ident, Statement, TableConstraint},
     dialect::{Dialect, PostgreSqlDialect},
-    parser::Parser,
+    parser::{Parser, ParserError},
     tokenizer::{Token, TokenWithLocation, Tokenizer},
 };
 
@@ -56,15 +56,23 @@ pub(crate) struct Prepared {
 /// # Errors
 /// [`Error::Syntax`]; [`Error::Statement`] for a key that is declared in a way that means nothing.
 pub(crate) fn prepare(text: &str) -> Result<Vec<Prepared>> {
+    parse(text, |parser| parser.parse_statements())?.into_iter().map(prepare_one).collect()
+}
+
+/// Parses a text in one way.
+///
+/// # Errors
+/// [`Error::Syntax`].
+pub(crate) fn parse<T>(
+    text: &str,
+    how: impl FnOnce(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
+) -> Result<T> {
     let syntax = |message: String| Error::Syntax { message };
     let mut tokens =
         Tokenizer::new(&Words, text).tokenize_with_location().map_err(|error| syntax(error.to_string()))?;
     number_placeholders(&mut tokens)?;
-    let statements = Parser::new(&DIALECT)
-        .with_tokens_with_locations(tokens)
-        .parse_statements()
-        .map_err(|error| syntax(error.to_string().trim_start_matches("sql parser error: ").to_owned()))?;
-    statements.into_iter().map(prepare_one).collect()
+    how(&mut Parser::new(&DIALECT).with_tokens_with_locations(tokens))
+        .map_err(|error| syntax(error.to_string().trim_start_matches("sql parser error: ").to_owned()))
 }
 
 /// Makes `$1`, `$2` … of question marks; refuses names that could be taken for a hint.

@@ -101,7 +101,11 @@ class IncompatibleStoreError(StorageError):
 
 
 class SqlError(ProllyTreeError):
-    """An SQL statement failed."""
+    """An SQL statement failed, and has changed nothing."""
+
+
+class TransactionConflictError(SqlError, ConcurrentUpdateError):
+    """A transaction changes what somebody else has changed since it began. It was rolled back: do it again."""
 
 
 for _cls in (
@@ -120,5 +124,6 @@ for _cls in (
     CorruptionError,
     IncompatibleStoreError,
     SqlError,
+    TransactionConflictError,
 ):
     _cls.__module__ = "prollytree"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from types import EllipsisType, TracebackType
-from typing import Literal, Protocol, TypeAlias, TypedDict, TypeVar, final, overload
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar, final, overload
 
 from typing_extensions import Buffer, Self
 
@@ -23,12 +23,15 @@ from ._errors import (
     StagedChangesError,
     StorageError,
     SyncError,
+    TransactionConflictError,
 )
 from ._namespaces import NamespaceDiff, NamespaceProof
+from ._sql import Affected, Months, Point, _Transaction
 from ._stream import ValueStream
 from ._types import ConflictResolution, DiffOperation, KvDiff, MergeConflict, Proof, StorageBackend
 
 __all__ = [
+    "Affected",
     "ConcurrentUpdateError",
     "ConflictResolution",
     "CorruptionError",
@@ -38,6 +41,7 @@ __all__ = [
     "KvDiff",
     "MergeConflict",
     "MergeError",
+    "Months",
     "Namespace",
     "NamespaceDiff",
     "NamespaceError",
@@ -45,18 +49,23 @@ __all__ = [
     "NamespacedKvStore",
     "NamespacedSnapshot",
     "NotFetchedError",
+    "Point",
+    "ProllySQLStore",
     "ProllyTree",
     "ProllyTreeError",
     "Proof",
     "ProofError",
     "RefError",
     "RefNotFoundError",
+    "SQLConnection",
+    "SQLSnapshot",
     "Snapshot",
     "SqlError",
     "StagedChangesError",
     "StorageBackend",
     "StorageError",
     "SyncError",
+    "TransactionConflictError",
     "TreeConfig",
     "ValueStream",
     "VersionedKvStore",
@@ -79,7 +88,7 @@ proximity_available: bool
 proximity_text_available: bool
 """``MiniLmEmbedder`` is present."""
 sql_available: bool
-"""``ProllySQLStore`` is present."""
+"""``ProllySQLStore`` and what goes with it are present."""
 
 _T = TypeVar("_T")
 _Path: TypeAlias = str | PathLike[str]
@@ -87,8 +96,10 @@ _Pairs: TypeAlias = Iterable[tuple[Buffer, Buffer]] | Mapping[bytes, Buffer]
 _Resolver: TypeAlias = ConflictResolution | Callable[[MergeConflict], Buffer | ConflictResolution | None]
 _Resolvers: TypeAlias = _Resolver | dict[str, _Resolver | None] | dict[str | None, _Resolver | None]
 _Change: TypeAlias = Literal["added", "modified", "deleted"]
-_Peer: TypeAlias = VersionedKvStore | NamespacedKvStore | _Path
+_Peer: TypeAlias = VersionedKvStore | NamespacedKvStore | ProllySQLStore | _Path
 _Names: TypeAlias = str | Iterable[str]
+_Params: TypeAlias = tuple[object, ...] | list[Any]
+_Format: TypeAlias = Literal["dict", "dicts", "tuples", "json", "csv"]
 
 class _Source(Protocol):
     def read(self, size: int, /) -> Buffer: ...
@@ -171,6 +182,17 @@ class _SyncReport(TypedDict):
     """Tags of the other store that name other commits here, and stayed as they are: full names."""
 
 _OnProgress: TypeAlias = Callable[[_Progress], object]
+
+class _Column(TypedDict):
+    name: str
+    type: str
+    nullable: bool
+    default: str | None
+    """What stands for a value that is not given, as SQL."""
+    unique: bool
+    """Whether no two rows have the same value: it is ``UNIQUE``, or the primary key by itself."""
+    primary_key: int | None
+    """Its place in the primary key, from 1 on."""
 
 class _TreeDiff(TypedDict):
     added: dict[bytes, bytes]
@@ -1034,6 +1056,226 @@ class NamespacedSnapshot:
 
     def ns_list_keys(self, ns: str) -> list[bytes]:
         """Every key of a namespace, in order; none of one that does not exist."""
+
+class _Querying:
+    """What runs statements.
+
+    Values, in parameters and in rows:
+
+    ============================  ========================================================================
+    SQL                           Python
+    ============================  ========================================================================
+    NULL, BOOLEAN                 ``None``, ``bool``
+    INT8 ... INT128, UINT128      ``int``; one of more than 128 bits is an OverflowError
+    FLOAT32, FLOAT                ``float``, those that are not finite too
+    DECIMAL                       ``decimal.Decimal``: of up to 28 digits, exactly; more are an SqlError
+    TEXT                          ``str``
+    BYTEA                         ``bytes``; as a parameter also ``bytearray`` and ``memoryview``
+    DATE, TIME                    ``datetime.date``, ``datetime.time`` without a zone
+    TIMESTAMP                     ``datetime.datetime`` without a zone. As a parameter one with a zone is converted
+                                  to UTC. What is finer than a microsecond is cut off.
+    INTERVAL                      ``datetime.timedelta``, or ``Months``
+    UUID, INET                    ``uuid.UUID``, ``ipaddress.IPv4Address`` and ``IPv6Address``
+    POINT                         ``Point``, a tuple of two floats
+    LIST, MAP                     ``list`` (as a parameter also ``tuple``), ``dict`` with ``str`` keys
+    ============================  ========================================================================
+
+    A parameter that is stored in a column becomes a value of the column's type where nothing is lost: an ``int`` fits an
+    INT8 column from -128 to 127, and a ``str`` means what a literal of the same text does.
+
+    What fails raises SqlError and has changed nothing; of several statements, those before it stay. Storage that fails
+    raises StorageError, damage CorruptionError.
+    """
+
+    def execute(self, query: str, params: _Params | _Format | None = None, format: _Format | None = None) -> Any:
+        """Runs the statements of a text, each of which sees what those before it did; what the first of them gave.
+
+        params: the values of ``$1``, ``$2`` ..., or of each ``?`` in its turn through the whole text; every statement may
+        use all of them. They are bound, never made part of the text.
+
+        Rows (of SELECT and SHOW) come as ``format`` says; a str in second place is a format, too:
+
+        - ``"dict"`` or ``"dicts"``, the default: a list of dicts. Two columns of one name raise SqlError.
+        - ``"tuples"``: ``(labels, rows)``, with a list of values for each row.
+        - ``"json"``: a JSON array of objects. Numbers have all their digits; ``"NaN"`` and infinities are strings; dates,
+          times, UUIDs are strings as in ISO 8601; BYTEA is a string of hexadecimal digits.
+        - ``"csv"``: as RFC 4180 has it, with a line of labels. NULL is an empty field, an empty text is ``""``.
+
+        INSERT, UPDATE and DELETE give an ``Affected``: the number of rows, an ``int``. Anything else gives a dict
+        ``{"type": ..., "success": True}``.
+        """
+
+    def select(
+        self,
+        name: str,
+        columns: list[str] | None = None,
+        where_clause: str | None = None,
+        params: _Params | None = None,
+    ) -> list[dict[str, Any]]:
+        """The rows of a table: of all columns or some, and those for which a condition holds.
+
+        where_clause: one expression in SQL. Anything else is an SqlError. params: the values of its placeholders.
+        """
+
+    def tables(self) -> list[str]:
+        """The names of the tables, sorted."""
+
+    def schema(self, table: str) -> list[_Column]:
+        """The columns of a table, in their order; none of a table without a schema."""
+
+class _Session(_Querying):
+    """What runs statements and has transactions.
+
+    A statement outside of a transaction is one by itself, and what it writes is staged when it has ended. What a
+    transaction writes is staged by its COMMIT, all of it or, with TransactionConflictError, none; it sees the store as it
+    was at its BEGIN.
+    """
+
+    @property
+    def in_transaction(self) -> bool: ...
+    def transaction(self) -> _Transaction[Self]:
+        """A transaction for a ``with`` statement: COMMIT at its end, ROLLBACK when an exception leaves it."""
+
+    @overload
+    def execute_many(self, queries: Iterable[str], rows_of_params: None = None) -> list[Any]: ...
+    @overload
+    def execute_many(self, queries: str, rows_of_params: Iterable[_Params]) -> Affected:
+        """Runs several texts one after another, and gives what each gave, as ``execute`` does.
+
+        Given one INSERT, UPDATE or DELETE and rows of parameters, runs it with each of them: in one transaction, so all of
+        it or nothing, unless a transaction is open, of which it is a part then. Gives how many rows were affected in all.
+        """
+
+    def create_table(self, name: str, columns: list[tuple[str, str]]) -> dict[str, Any]:
+        """Makes a table of columns ``(name, type)``; the type may have options behind it: ``"INTEGER PRIMARY KEY"``."""
+
+    def insert(self, name: str, rows: Iterable[_Params], columns: list[str] | None = None) -> Affected:
+        """Inserts rows, all of them or none. columns: what their values are for; by default all columns, in order."""
+
+    def import_csv(
+        self,
+        table: str,
+        path: _Path,
+        progress: Callable[[int, int, int], object] | None = None,
+        *,
+        delimiter: str = ",",
+        null: str = "",
+        primary_key: str | None = None,
+    ) -> int:
+        """Reads a CSV file (UTF-8, RFC 4180) into a table, in batches and bounded memory; the number of its rows.
+
+        Its first line names columns of the table, the others get their defaults. A table that does not exist is made, with
+        the narrowest of BOOLEAN, INTEGER, INT128, FLOAT, DATE, TIMESTAMP and TEXT that all fields of a column can be read
+        as; for that the file is read twice. primary_key: a column to be its primary key.
+
+        progress: called with ``(rows_done, bytes_done, bytes_total)`` after each batch; what it raises stops the import and
+        passes through. It may use the store. null: the text that stands for NULL; in a TEXT column that is NOT NULL it is
+        itself.
+
+        Raises SqlError with the line and the column at fault. The batch with it is not inserted; those before it are, unless
+        a transaction is open that is rolled back. In a transaction all rows are held in memory.
+        """
+
+@final
+class ProllySQLStore(_Session, _Versioned):
+    """SQL over a versioned store: its tables are committed, branched, merged and synchronised with everything else in it.
+
+    A NamespacedKvStore or a VersionedKvStore on the same directory shows the namespaces beside the tables; a commit has
+    what all of them have staged. Merging merges rows by their keys.
+
+    Safe to share between threads. Statements run one at a time, all of them in the store's one session, so a transaction is
+    that of every thread: ``connect()`` makes another session. Rows that are staged survive closing the store; a
+    transaction does not.
+
+    In a query ``"table@revision"`` (in quotes) is a table as it was. *Revisions* and errors are as with VersionedKvStore.
+    """
+
+    def __new__(
+        cls,
+        path: _Path,
+        storage_backend: StorageBackend | None = None,
+        config: TreeConfig | None = None,
+        *,
+        commit_journal: bool = False,
+    ) -> Self:
+        """Opens the store of the directory ``path``, or creates it there (with its parents) when there is none.
+
+        The arguments and errors are those of VersionedKvStore.
+        """
+
+    @staticmethod
+    def open(path: _Path, storage_backend: StorageBackend | None = None) -> ProllySQLStore:
+        """Opens an existing store. Raises StorageError when there is none; nothing is created."""
+
+    @staticmethod
+    def clone(
+        source: _Peer,
+        path: _Path,
+        storage_backend: StorageBackend | None = None,
+        *,
+        remote: str = "origin",
+        branches: _Names | None = None,
+        tags: bool = True,
+        namespaces: _Names | None = None,
+        depth: int | None = None,
+        progress: _OnProgress | None = None,
+    ) -> tuple[ProllySQLStore, _SyncReport]:
+        """Makes a store in the directory ``path`` with what another holds, and opens it: the store, and a report.
+
+        As with VersionedKvStore. With ``namespaces``, tables are left out.
+        """
+
+    def connect(self) -> SQLConnection:
+        """Another session, with transactions of its own."""
+
+    def at(self, revision: str) -> SQLSnapshot:
+        """Any revision, to query without moving the store."""
+
+    def commit(self, message: str | None = None) -> str:
+        """Commits what is staged (also when there is nothing), rows and all else, durably; the new commit's id.
+
+        Raises SqlError while a transaction is open: what it has written is not staged yet. When another process moved the
+        branch, disjoint changes are committed on top of it; else ConcurrentUpdateError is raised and the changes stay
+        staged.
+        """
+
+    def branch(self, name: str, revision: str | None = None) -> None:
+        """The same as ``create_branch``: creates a branch and switches to it."""
+
+    @property
+    def current_branch(self) -> str | None:
+        """The current branch's name; ``None`` when a commit was checked out instead."""
+
+    def log(self, limit: int | None = None) -> list[_LogEntry]:
+        """The commits reachable from the current one, newest first."""
+
+@final
+class SQLConnection(_Session):
+    """A session on the tables of a :class:`ProllySQLStore`, with transactions of its own.
+
+    Closing or dropping it rolls back what it has not committed; it ends with the store.
+    """
+
+    @property
+    def closed(self) -> bool: ...
+    def close(self) -> None:
+        """Ends the session, and rolls back what it has not committed. Closing again does nothing."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
+    ) -> None: ...
+
+@final
+class SQLSnapshot(_Querying):
+    """The tables of one revision of a :class:`ProllySQLStore`, to query without moving the store. Immutable.
+
+    It stays readable whatever happens to the store's branches, until the store is closed.
+    """
+
+    @property
+    def commit_id(self) -> str:
+        """The commit's id in full."""
 
 @final
 class _ValueReader:

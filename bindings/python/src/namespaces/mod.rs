@@ -38,6 +38,10 @@ pub(crate) struct NamespacedKvStore(Handle<NamespacedStore>);
 impl View for NamespacedStore {
     const HAS_NAMESPACES: bool = true;
 
+    fn over(store: Store) -> Outcome<Self> {
+        Ok(store.into())
+    }
+
     fn versions(&self) -> &Store {
         self.versions()
     }

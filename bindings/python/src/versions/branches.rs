@@ -78,3 +78,11 @@ mod of_namespaces {
 
     branch_methods!(NamespacedKvStore);
 }
+
+#[cfg(feature = "sql")]
+mod of_tables {
+    use super::*;
+    use crate::sql::ProllySQLStore;
+
+    branch_methods!(ProllySQLStore);
+}

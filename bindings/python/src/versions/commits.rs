@@ -150,3 +150,11 @@ mod of_namespaces {
 
     commit_methods!(NamespacedKvStore);
 }
+
+#[cfg(feature = "sql")]
+mod of_tables {
+    use super::*;
+    use crate::sql::ProllySQLStore;
+
+    commit_methods!(ProllySQLStore);
+}

@@ -197,3 +197,11 @@ mod of_namespaces {
 
     merge_methods!(NamespacedKvStore);
 }
+
+#[cfg(feature = "sql")]
+mod of_tables {
+    use super::*;
+    use crate::sql::ProllySQLStore;
+
+    merge_methods!(ProllySQLStore);
+}

@@ -1,4 +1,5 @@
-//! What every class with versions has: `VersionedKvStore` and `NamespacedKvStore` are two views of one kind of store.
+//! What every class with versions has: `VersionedKvStore`, `NamespacedKvStore` and `ProllySQLStore` are views of one kind of
+//! store.
 //!
 //! Commits and the way of a handle are in [`commits`], branches and tags in [`branches`], merges in [`merges`], the versions
 //! of one map in [`map`], other stores in [`sync`].

@@ -46,6 +46,10 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Peer {
         if let Ok(store) = object.cast::<crate::namespaces::NamespacedKvStore>() {
             return Ok(Self::Open(store.get().handle().view()?.versions().clone()));
         }
+        #[cfg(feature = "sql")]
+        if let Ok(store) = object.cast::<crate::sql::ProllySQLStore>() {
+            return Ok(Self::Open(store.get().handle().view()?.versions().clone()));
+        }
         match object.extract() {
             Ok(Path(path)) => Ok(Self::At(path)),
             Err(_) => {
@@ -373,4 +377,12 @@ mod of_namespaces {
     use crate::namespaces::NamespacedKvStore;
 
     sync_methods!(NamespacedKvStore);
+}
+
+#[cfg(feature = "sql")]
+mod of_tables {
+    use super::*;
+    use crate::sql::ProllySQLStore;
+
+    sync_methods!(ProllySQLStore);
 }

@@ -17,15 +17,20 @@ FLAGS = [
     "sql_available",
 ]
 OPTIONAL_CLASSES = [
+    "Affected",
     "CallableEmbedder",
     "HashEmbedder",
     "MiniLmEmbedder",
+    "Months",
     "Namespace",
     "NamespaceDiff",
     "NamespaceProof",
     "NamespacedSnapshot",
     "NamespacedKvStore",
+    "Point",
     "ProllySQLStore",
+    "SQLConnection",
+    "SQLSnapshot",
     "WorktreeManager",
     "WorktreeVersionedKvStore",
 ]

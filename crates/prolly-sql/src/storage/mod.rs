@@ -9,6 +9,7 @@
 //! | `alter` | `AlterTable` |
 //! | `index` | `Index`, `IndexMut` |
 //! | `session` | `Transaction`, `Planner`: what a statement begins and ends with |
+//! | `describe` | what the tables and their columns are |
 //! | `dictionary` | `Metadata`, `CustomFunction` |
 //!
 //! **Invariant:** an index has exactly the entries that its table's rows give. Everything that writes rows goes through
@@ -18,6 +19,7 @@
 //! waits in the session.
 
 mod alter;
+mod describe;
 mod dictionary;
 mod index;
 mod read;
@@ -25,6 +27,8 @@ mod relation;
 mod scan;
 mod session;
 mod write;
+
+pub use describe::ColumnInfo;
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
