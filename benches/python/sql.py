@@ -1,4 +1,4 @@
-"""What SQL costs: ProllySQLStore beside ``sqlite3`` and DoltLite.
+"""What SQL costs: ProllySQLStore, in Git and in redb, beside ``sqlite3`` and DoltLite.
 
     sql.py [--rows N] [--big-rows N] [--rounds N] [--only WORK] [--engine ENGINE] [--json FILE]
 
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-ENGINES = ("prollytree", "doltlite", "sqlite3")
+ENGINES = ("prollytree", "prollytree-redb", "doltlite", "sqlite3")
 CHANGES = 100
 BUCKETS = 100
 PER_KIND = 10
@@ -101,10 +101,10 @@ class DoltLite(Sqlite):
 
 
 class ProllyTree:
-    def __init__(self, folder: Path) -> None:
-        from prollytree import ProllySQLStore
+    def __init__(self, folder: Path, backend: str) -> None:
+        from prollytree import ProllySQLStore, StorageBackend
 
-        self.db = ProllySQLStore(folder / "store")
+        self.db = ProllySQLStore(folder / "store", getattr(StorageBackend, backend))
 
     def query(self, text: str, params: tuple = ()) -> list[tuple]:
         return self.db.execute(text, params, format="tuples")[1]
@@ -132,6 +132,11 @@ class ProllyTree:
 
     def import_csv(self, path: Path) -> None:
         self.db.import_csv("t", path, progress=lambda *_: None)
+
+
+def one_value(db: Any, text: str, params: tuple = ()) -> Any:
+    ((value,),) = db.query(text, params)
+    return value
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -171,7 +176,7 @@ def insert_10k(db: Any, count: int, _folder: Path) -> float:
     load(db, count)
     new = list(rows(10_000, start=count))
     elapsed = timed(lambda: db.insert_all(INSERT, new))
-    expect("rows", db.query("SELECT COUNT(*) FROM t"), [(count + 10_000,)])
+    expect("rows", one_value(db, "SELECT COUNT(*) FROM t"), count + 10_000)
     return elapsed / len(new)
 
 
@@ -184,7 +189,7 @@ def autocommit(db: Any, count: int, _folder: Path) -> float:
             db.run(INSERT, row)
 
     elapsed = timed(work)
-    expect("rows", db.query("SELECT COUNT(*) FROM t"), [(count + len(new),)])
+    expect("rows", one_value(db, "SELECT COUNT(*) FROM t"), count + len(new))
     return elapsed / len(new)
 
 
@@ -198,14 +203,14 @@ def insert_commit(db: Any, count: int, _folder: Path) -> float:
             db.commit("one row")
 
     elapsed = timed(work)
-    expect("rows", db.query("SELECT COUNT(*) FROM t"), [(count + len(new),)])
+    expect("rows", one_value(db, "SELECT COUNT(*) FROM t"), count + len(new))
     return elapsed / len(new)
 
 
 def update_1_percent(db: Any, count: int, _folder: Path) -> float:
     load(db, count)
     elapsed = timed(lambda: db.run("UPDATE t SET score = 2.0 WHERE id % 100 = 7"))
-    expect("rows", db.query("SELECT COUNT(*) FROM t WHERE score = 2.0"), [(count // 100,)])
+    expect("rows", one_value(db, "SELECT COUNT(*) FROM t WHERE score = 2.0"), count // 100)
     return elapsed
 
 
@@ -260,8 +265,8 @@ def merge(db: Any, count: int, _folder: Path) -> float:
     change(db, count, 12)
     db.commit("ours")
     elapsed = timed(lambda: db.merge("side"))
-    changed = [db.query("SELECT COUNT(*) FROM t WHERE score = ?", (seed,)) for seed in (11.0, 12.0)]
-    expect("rows changed", changed, [[(CHANGES,)], [(CHANGES,)]])
+    changed = [one_value(db, "SELECT COUNT(*) FROM t WHERE score = ?", (seed,)) for seed in (11.0, 12.0)]
+    expect("rows changed", changed, [CHANGES, CHANGES])
     return elapsed
 
 
@@ -273,7 +278,7 @@ def import_csv(db: Any, count: int, folder: Path) -> float:
         writer.writerows(rows(count))
     db.run(CREATE)
     elapsed = timed(lambda: db.import_csv(path))
-    expect("rows", db.query("SELECT COUNT(*) FROM t"), [(count,)])
+    expect("rows", one_value(db, "SELECT COUNT(*) FROM t"), count)
     return elapsed
 
 
@@ -298,7 +303,9 @@ def open_engine(engine: str, folder: Path) -> Any:
         import doltlite  # noqa: F401  (before sqlite3: puts DoltLite's library in its place)
 
         return DoltLite(folder)
-    return Sqlite(folder) if engine == "sqlite3" else ProllyTree(folder)
+    if engine == "sqlite3":
+        return Sqlite(folder)
+    return ProllyTree(folder, "Redb" if engine == "prollytree-redb" else "Git")
 
 
 def one(engine: str, work: str, count: int) -> None:

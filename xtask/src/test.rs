@@ -175,7 +175,8 @@ fn demo_step(context: &Context) -> Result<()> {
 fn bench_step(context: &Context) -> Result<()> {
     let arguments = ["test", "--quiet", "--release", "--package", "prolly-benches", "--bins"];
     run_program(cargo(&context.workspace.root).args(arguments))?;
-    bench::run(&context.workspace, &["--ci".to_owned()])
+    bench::run(&context.workspace, &["--ci".to_owned()])?;
+    bench::run_sql(&context.workspace, context.with_wheel()?)
 }
 
 /// Returns a pytest command that writes nothing into the source tree.

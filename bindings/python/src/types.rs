@@ -86,7 +86,8 @@ pub(crate) fn merge_conflict<'py>(py: Python<'py>, conflict: &MergeConflict) -> 
     let value = |value: &Option<Vec<u8>>| value.as_deref().map(|value| bytes(py, value));
     let (source, destination) = (value(&conflict.source), value(&conflict.destination));
     let namespace = namespace_of(&conflict.tree);
-    let fields = (value(&conflict.key), value(&conflict.base), source, destination, namespace);
+    let reason = conflict.reason.as_deref();
+    let fields = (value(&conflict.key), value(&conflict.base), source, destination, namespace, reason);
     TYPE.import(py, "prollytree._types", "MergeConflict")?.call1(fields)
 }
 

@@ -151,6 +151,24 @@ def test_rows_merge(sql: p.ProllySQLStore) -> None:
     assert sql.log()[0]["id"] == merged and len(sql.log()[0]["parents"]) == 2
 
 
+def test_rows_that_share_what_has_to_be_unique_are_a_conflict(memory: p.ProllySQLStore) -> None:
+    memory.execute("CREATE TABLE u (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
+    memory.commit("table")
+    memory.branch("side")
+    memory.execute("INSERT INTO u VALUES (1, 'Alice')")
+    memory.commit("side")
+    memory.checkout("main")
+    memory.execute("INSERT INTO u VALUES (2, 'Alice')")
+    memory.commit("main")
+    clean, conflicts = memory.try_merge("side")
+    assert not clean and conflicts
+    for conflict in conflicts:
+        assert conflict.namespace == 'table "u"' and conflict.reason and "name" in conflict.reason
+    assert {row["reason"] for row in memory.execute('SELECT reason FROM "conflicts(side)"')} == {
+        conflict.reason for conflict in conflicts
+    }
+
+
 def test_conflicts(sql: p.ProllySQLStore) -> None:
     sql.branch("side")
     sql.execute("UPDATE t SET a = 'side' WHERE id = 1")

@@ -15,7 +15,6 @@ mod history;
 pub mod import;
 mod key;
 mod merge;
-#[allow(dead_code, unused_imports, reason = "the storage does not read hints yet")]
 mod plan;
 mod row;
 mod schema;

@@ -79,7 +79,9 @@ class MergeConflict:
     destination_value: bytes | None = None
     """Value on the current branch."""
     namespace: str = "default"
-    """The namespace; a :class:`VersionedKvStore` shows the default one."""
+    """The namespace, ``"default"`` of a :class:`VersionedKvStore`; for what is none, its kind and name: ``'table "t"'``."""
+    reason: str | None = None
+    """Why both sides cannot stand, where it is not that both changed the key: rows of SQL that share what has to be unique."""
 
 
 @dataclass(frozen=True, repr=False)
