@@ -55,8 +55,11 @@ impl Storage {
         for (index, renamed) in old.indexes.iter().zip(&new.indexes) {
             self.txn.rename(&old.index_tree(index), &new.index_tree(renamed))?;
         }
-        self.txn.rename(&Table::tree_key(name), &Table::tree_key(new_name))?;
-        self.txn.set_metadata(&Table::tree_key(new_name), new.encode()?)?;
+        let (from, to) = (Table::tree_key(name), Table::tree_key(new_name));
+        self.forget_sequence(&from);
+        self.forget_sequence(&to);
+        self.txn.rename(&from, &to)?;
+        self.txn.set_metadata(&to, new.encode()?)?;
         // Tables that refer to it go on doing so.
         for (child, _) in self.referencing_trees(name)? {
             let old_child = self.known_table(&child)?;

@@ -75,6 +75,7 @@ impl Storage {
         }
         let key = self.composite_key.take();
         let table = Table::from_schema(schema, key.as_deref())?;
+        self.forget_sequence(&tree);
         self.txn.create(&tree, table.encode()?)?;
         for index in &table.indexes {
             self.txn.create(&table.index_tree(index), Vec::new())?;
@@ -112,7 +113,9 @@ impl Storage {
 
     fn drop_table(&mut self, name: &str) -> Result<()> {
         let table = self.writable_table(name)?;
-        self.txn.drop_tree(&Table::tree_key(name))?;
+        let tree = Table::tree_key(name);
+        self.forget_sequence(&tree);
+        self.txn.drop_tree(&tree)?;
         for index in &table.indexes {
             self.txn.drop_tree(&table.index_tree(index))?;
         }
@@ -122,17 +125,22 @@ impl Storage {
     /// Inserts rows whose keys are not known to GlueSQL: of tables without a primary key, or with one of several columns.
     fn append(&mut self, name: &str, rows: Vec<Vec<Value>>) -> Result<()> {
         let table = self.writable_table(name)?;
+        let tree = Table::tree_key(name);
         let mut edits = Vec::with_capacity(rows.len());
         match &table.key {
             PrimaryKey::RowId => {
                 let first = self.next_sequence(&table, rows.len() as u64)?;
                 for (sequence, row) in (first..).zip(rows) {
                     let encoded = encode_row(table.columns.as_deref(), &row)?;
-                    edits.push((row_id(sequence, short_hash(&encoded)).to_vec(), Some(row)));
+                    let id = row_id(sequence, short_hash(&encoded)).to_vec();
+                    if self.txn.get(&tree, &id)?.is_some() {
+                        let reason = format!("it has a row {sequence}, which is not its last one");
+                        return Err(Error::Damaged { what: tree.to_string(), reason });
+                    }
+                    edits.push((id, Some(row)));
                 }
             }
             PrimaryKey::Columns(columns) => {
-                let tree = Table::tree_key(name);
                 for row in rows {
                     let key = Self::key_of_row(&table, columns, &row)?;
                     if self.txn.get_expecting(&tree, &key)?.is_some() {
@@ -149,21 +157,25 @@ impl Storage {
     fn next_sequence(&mut self, table: &Table, count: u64) -> Result<u64> {
         let tree = Table::tree_key(&table.name);
         let known = self.sequences.borrow().get(&tree).copied();
+        let damaged = |reason: String| Error::Damaged { what: tree.to_string(), reason };
         let next = match known {
             Some(next) => next,
             None => match self.txn.tree(&tree)?.range::<&[u8]>(..)?.next_entry_back()? {
                 None => 0,
-                Some((key, _)) => {
-                    let last = row_id_sequence(key).ok_or_else(|| Error::Damaged {
-                        what: tree.to_string(),
-                        reason: format!("the key of its last row has {} bytes", key.len()),
-                    })?;
-                    last + 1
-                }
+                Some((key, _)) => row_id_sequence(key)
+                    .ok_or_else(|| damaged(format!("the key of its last row has {} bytes", key.len())))?
+                    .saturating_add(1),
             },
         };
-        self.sequences.borrow_mut().insert(tree, next + count);
+        let after = next.checked_add(count);
+        let after = after.ok_or_else(|| damaged(format!("no {count} rows can follow row {next}")))?;
+        self.sequences.borrow_mut().insert(tree, after);
         Ok(next)
+    }
+
+    /// Forgets which number comes next in a tree: another tree is to have this name, or none.
+    pub(super) fn forget_sequence(&mut self, tree: &TreeKey) {
+        self.sequences.get_mut().remove(tree);
     }
 
     /// Inserts or replaces rows under their keys.

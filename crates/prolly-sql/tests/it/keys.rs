@@ -65,6 +65,28 @@ fn rows_without_a_key_that_several_connections_insert_are_all_there() {
 }
 
 #[test]
+fn a_table_without_a_key_that_takes_the_name_of_another_keeps_its_rows() {
+    for transaction in [false, true] {
+        let mut c = memory().connect().unwrap();
+        run(&mut c, if transaction { "BEGIN" } else { "SELECT 1" });
+        run(
+            &mut c,
+            "CREATE TABLE log (what TEXT); CREATE TABLE log_new (what TEXT);
+             INSERT INTO log_new VALUES ('start'), ('click'), ('click'); INSERT INTO log VALUES ('start');
+             DROP TABLE log; ALTER TABLE log_new RENAME TO log; INSERT INTO log VALUES ('click')",
+        );
+        assert_eq!(rows(&mut c, "SELECT what FROM log"), ["start", "click", "click", "click"]);
+        // And one that gets a name back.
+        run(
+            &mut c,
+            "ALTER TABLE log RENAME TO old; CREATE TABLE log (what TEXT); INSERT INTO log VALUES ('start');
+             DROP TABLE log; ALTER TABLE old RENAME TO log; INSERT INTO log VALUES ('click')",
+        );
+        assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM log"), ["5"]);
+    }
+}
+
+#[test]
 fn unique_values_may_be_swapped_by_one_statement_and_left_out() {
     let mut c = memory().connect().unwrap();
     run(&mut c, "CREATE TABLE t (id INT PRIMARY KEY, u INT UNIQUE)");
