@@ -197,11 +197,8 @@ impl Connection {
     }
 
     /// Reads as a statement does.
-    fn read<T>(&mut self, work: impl FnOnce(&Storage) -> Result<T>) -> Result<T> {
-        self.storage.begin_statement(Mode::Live)?;
-        let found = work(&self.storage);
-        self.storage.undo_statement()?;
-        found
+    fn read<T>(&mut self, work: impl Fn(&Storage) -> Result<T>) -> Result<T> {
+        self.in_statement(false, |storage| work(storage))
     }
 
     /// Runs a statement, which is made each time that it is tried: what it is may depend on the tables.
@@ -216,47 +213,58 @@ impl Connection {
         if ends && !self.in_transaction() {
             return Err(Error::Refused("no transaction is open".to_owned()));
         }
+        self.in_statement(ends, |storage| run_once(storage, statement, composite_key))
+    }
+
+    /// Does what a statement does, until it has seen one moment from beginning to end: what it reports otherwise, an error
+    /// too, may come of two halves that never were together.
+    ///
+    /// `ends`: whether it ends a transaction, so that it cannot be done again.
+    fn in_statement<T>(&mut self, ends: bool, work: impl Fn(&mut Storage) -> Result<T>) -> Result<T> {
         let mut mode = Mode::Live;
         for _ in 0..ATTEMPTS {
             self.storage.begin_statement(mode)?;
-            let payload = match self.run_once(statement, composite_key) {
-                Ok(payload) => payload,
+            match work(&mut self.storage) {
+                Ok(done) => match self.storage.end_statement() {
+                    Ok(End::Committed(_)) => return Ok(done),
+                    Ok(End::Moved) => {}
+                    Err(Error::TransactionConflict { .. }) if !self.in_transaction() && !ends => {}
+                    Err(error) => return Err(error),
+                },
                 Err(error) => {
+                    let saw_one_moment = self.storage.saw_one_moment();
                     self.storage.undo_statement()?;
-                    return Err(error);
+                    if saw_one_moment {
+                        return Err(error);
+                    }
                 }
-            };
-            match self.storage.end_statement() {
-                Ok(End::Committed(_)) => return Ok(payload),
-                Ok(End::Moved) => {}
-                Err(Error::TransactionConflict { .. }) if !self.in_transaction() && !ends => {}
-                Err(error) => return Err(error),
             }
             mode = Mode::Snapshot;
         }
         let what = format!("what the statement reads or writes (tried {ATTEMPTS} times)");
         Err(Error::TransactionConflict { what })
     }
+}
 
-    fn run_once(
-        &mut self,
-        statement: &dyn Fn(&Storage) -> Result<Statement>,
-        composite_key: Option<&[String]>,
-    ) -> Result<Payload> {
-        let storage = &mut self.storage;
-        storage.composite_key = composite_key.map(<[String]>::to_vec);
-        let plan: StatementPlan = statement(storage)?.into();
-        storage.is_writing = matches!(
-            plan,
-            StatementPlan::Insert { .. } | StatementPlan::Update { .. } | StatementPlan::Delete { .. }
-        );
-        storage.making = match &plan {
-            StatementPlan::CreateTable { name, .. } => Some(name.clone()),
-            _ => None,
-        };
-        let plan = storage.plan(plan).map_err(|error| storage.error(error))?;
-        execute(storage, &plan).map_err(|error| storage.error(error))
-    }
+/// Plans and executes a statement.
+fn run_once(
+    storage: &mut Storage,
+    statement: &dyn Fn(&Storage) -> Result<Statement>,
+    composite_key: Option<&[String]>,
+) -> Result<Payload> {
+    storage.composite_key = composite_key.map(<[String]>::to_vec);
+    let plan: StatementPlan = statement(storage)?.into();
+    storage.is_writing = matches!(
+        plan,
+        StatementPlan::Insert { .. } | StatementPlan::Update { .. } | StatementPlan::Delete { .. }
+    );
+    storage.making = match &plan {
+        StatementPlan::CreateTable { name, .. } => Some(name.clone()),
+        _ => None,
+    };
+    storage.is_dropping = matches!(plan, StatementPlan::DropTable { .. });
+    let plan = storage.plan(plan).map_err(|error| storage.error(error))?;
+    execute(storage, &plan).map_err(|error| storage.error(error))
 }
 
 impl fmt::Debug for Connection {
@@ -269,3 +277,38 @@ const _: () = {
     const fn is_send<T: Send>() {}
     is_send::<Connection>();
 };
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use prolly_version::Options;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_two_moments_is_not_reported() {
+        let database = Database::new(Store::memory(Options::default()).unwrap()).unwrap();
+        let (mut one, other) = (database.connect().unwrap(), Cell::new(Some(database.connect().unwrap())));
+        one.execute("CREATE TABLE t (id INT); CREATE TABLE u (id INT)", &[]).unwrap();
+        let tries = Cell::new(0);
+        let columns = one.in_statement(false, |storage| {
+            tries.set(tries.get() + 1);
+            assert!(storage.describe("t")?.is_some());
+            if let Some(mut other) = other.take() {
+                other.execute("DROP TABLE u", &[])?;
+            }
+            match storage.describe("u")? {
+                None if tries.get() == 1 => Err(Error::Refused("t is there, u is not".to_owned())),
+                columns => Ok(columns),
+            }
+        });
+        assert_eq!((columns.unwrap(), tries.get()), (None, 2));
+        // One that is true of a moment is.
+        let error = one.in_statement(false, |storage| {
+            assert!(storage.describe("t")?.is_some() && storage.describe("u")?.is_none());
+            Err::<(), _>(Error::Refused("u is not there".to_owned()))
+        });
+        assert!(matches!(error, Err(Error::Refused(_))));
+    }
+}

@@ -75,8 +75,8 @@ pub use refname::{
 };
 pub use revision::resolve;
 pub use store::{
-    BackendKind, BlobReport, Change, ChangeKind, Changes, Clock, History, Identity, MergeOptions, Options,
-    ResetMode, Snapshot, StagedChange, Staging, Stamp, Status, Store, Timestamp, ValueReader,
+    BackendKind, BlobReport, Change, ChangeKind, Changes, Clock, History, Identity, MergeOptions, Moment,
+    Options, ResetMode, Snapshot, StagedChange, Staging, Stamp, Status, Store, Timestamp, ValueReader,
 };
 pub use tree_key::{KeyInTree, TreeKey, TreeKind};
 pub use walk::{Log, is_ancestor, merge_bases};

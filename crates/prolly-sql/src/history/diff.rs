@@ -1,6 +1,6 @@
 //! The rows that differ between two versions of a table.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use gluesql_core::{ast::DataType, data::Value};
 use prolly_core::Tree;
@@ -84,7 +84,8 @@ fn diff_row(
 }
 
 /// The columns of two versions side by side, by their ids: those of the second one in its order, then those that only the
-/// first one has. `None` when there is no version.
+/// first one has. Of these, one whose name another column has got since is told apart by a number (`b_2`). `None` when there
+/// is no version.
 fn pair_columns([from, to]: [Option<&Table>; 2]) -> Option<(Vec<NamedType>, Vec<Places>)> {
     let columns = |table: Option<&Table>| -> Vec<Column> {
         match table {
@@ -96,7 +97,7 @@ fn pair_columns([from, to]: [Option<&Table>; 2]) -> Option<(Vec<NamedType>, Vec<
     };
     from.or(to)?;
     let (from, to) = (columns(from), columns(to));
-    let mut pairs = Vec::new();
+    let mut pairs: Vec<NamedType> = Vec::new();
     let mut places = Vec::new();
     for (position, column) in to.iter().enumerate() {
         pairs.push((column.def.name.clone(), column.def.data_type.clone()));
@@ -104,7 +105,11 @@ fn pair_columns([from, to]: [Option<&Table>; 2]) -> Option<(Vec<NamedType>, Vec<
     }
     for (position, column) in from.iter().enumerate() {
         if to.iter().all(|other| other.id != column.id) {
-            pairs.push((column.def.name.clone(), column.def.data_type.clone()));
+            let is_taken = |name: &String| pairs.iter().any(|(other, _)| other == name);
+            let numbered = (2..).map(|number| format!("{}_{number}", column.def.name));
+            let mut names = iter::once(column.def.name.clone()).chain(numbered);
+            let name = names.find(|name| !is_taken(name)).expect("there are more numbers than columns");
+            pairs.push((name, column.def.data_type.clone()));
             places.push((Some(position), None));
         }
     }

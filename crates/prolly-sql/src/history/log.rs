@@ -1,14 +1,16 @@
 //! Commits and branches.
 
+use std::sync::Arc;
+
 use gluesql_core::{ast::DataType, chrono::DateTime, data::Value};
-use prolly_version::{Commit, Signature, Store};
+use prolly_version::{Commit, CommitId, Log, Signature, Store};
 
 use super::{Generated, column};
 use crate::{Error, Result};
 
 impl Generated {
-    /// The commits behind a revision.
-    pub(crate) fn log(store: &Store, revision: Option<&str>) -> Self {
+    /// The commits behind a commit, itself first; none behind none.
+    pub(crate) fn log(store: &Store, from: Option<CommitId>) -> Self {
         let columns = vec![
             column("commit_id", DataType::Text),
             column("parents", DataType::List),
@@ -17,12 +19,10 @@ impl Generated {
             column("committed", DataType::Timestamp),
             column("message", DataType::Text),
         ];
-        let (store, revision) = (store.clone(), revision.map(str::to_owned));
+        let store = store.clone();
         Self::new("log", columns, move || {
-            if revision.is_none() && store.current_commit().is_none() {
-                return Ok(Box::new(std::iter::empty()));
-            }
-            let log = store.log(revision.as_deref())?;
+            let from: Vec<_> = from.into_iter().collect();
+            let log = Log::new(Arc::clone(store.graph()), &from)?;
             Ok(Box::new(log.map(|commit| log_row(&commit?))))
         })
     }

@@ -8,6 +8,8 @@
 //! | `"conflicts(REVISION)"` | what merging a revision could not decide, a row for each |
 //! | `"history(TABLE, KEY, …)"` | the commits that changed the row with a primary key, and what it was then |
 //!
+//! In a transaction, `HEAD` is the commit that the store stood on when it began; other names are what they name now.
+//!
 //! A table of the store with such a name is what the name stands for; the forms with parentheses cannot be one by accident.
 
 mod conflicts;

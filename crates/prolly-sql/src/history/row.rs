@@ -12,12 +12,12 @@ use super::{
 use crate::{Result, row::decode_row, table::Table};
 
 impl Generated {
-    /// The commits that changed a row, the newest first: which one, by whom, when and why, then what the row was from then
+    /// The commits behind `from` that changed a row, the newest first: which one, by whom, when and why, then what the row was from then
     /// on, by the columns that the table has now (NULL throughout where the commit removed it).
     pub(crate) fn history(
         name: &str,
         store: &Store,
-        revision: Option<CommitId>,
+        from: Option<CommitId>,
         table: &Arc<Table>,
         key: Vec<u8>,
     ) -> Self {
@@ -32,9 +32,7 @@ impl Generated {
         columns.extend(own.map(|column| (column.def.name.clone(), column.def.data_type.clone())));
         let (store, table) = (store.clone(), Arc::clone(table));
         Self::new(name, columns, move || {
-            let Some(from) = revision.or_else(|| store.current_commit()) else {
-                return Ok(Box::new(std::iter::empty()));
-            };
+            let Some(from) = from else { return Ok(Box::new(std::iter::empty())) };
             let history = store.history(&Table::tree_key(&table.name), &key, Some(&from.to_string()))?;
             let (store, table, key) = (store.clone(), Arc::clone(&table), key.clone());
             Ok(Box::new(history.map(move |commit| history_row(&store, &table, &key, &commit?))))

@@ -53,10 +53,7 @@ impl Storage {
         let mut left: Vec<_> = self.tables()?.iter().map(|table| table.name.clone()).collect();
         let mut created = BTreeMap::new();
         let mut child_time = Utc::now().naive_utc();
-        let mut next = match &self.revision {
-            Some(commit) => Some(*commit),
-            None => self.store.current_commit(),
-        };
+        let mut next = self.shown_commit();
         while let Some(id) = next.filter(|_| !left.is_empty()) {
             let snapshot = self.store.snapshot(&id)?;
             let mut still = Vec::with_capacity(left.len());

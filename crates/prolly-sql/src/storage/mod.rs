@@ -57,12 +57,16 @@ pub struct Storage {
     tables: RefCell<HashMap<String, Decoded>>,
     /// What other names stand for, as long as the transaction has not changed.
     relations: RefCell<HashMap<String, Relation>>,
+    /// The commit that the store stood on when it was first asked for in this transaction; `None` on a branch without commits.
+    head: OnceCell<Option<CommitId>>,
     /// The functions that the transaction sees, once it was asked for them.
     functions: OnceCell<BTreeMap<String, CustomFunction>>,
     /// The key of the table that the running statement makes, when it has several columns.
     pub(crate) composite_key: Option<Vec<String>>,
     /// The table that the running statement makes, whose name stands for nothing else meanwhile.
     pub(crate) making: Option<String>,
+    /// Whether the running statement drops tables, of which those that the history gives are none.
+    pub(crate) is_dropping: bool,
     /// Whether the running statement writes, so that what it reads by key is a check that has to stay true.
     pub(crate) is_writing: bool,
     /// Whether a comparison that an index answers takes NULL for greater than all values, as GlueSQL's test-suite expects; SQL

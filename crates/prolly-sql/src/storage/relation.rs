@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gluesql_core::data::Value;
 use prolly_core::Tree;
-use prolly_version::{Catalog, TreeKey};
+use prolly_version::{Catalog, CommitId, Error as VersionError, Head, TreeKey, resolve};
 
 use super::Storage;
 use crate::{
@@ -43,7 +43,7 @@ impl Storage {
         if let Some(table) = self.table(name)? {
             return Ok(Some(Relation::Table(table)));
         }
-        if self.making.as_deref() == Some(name) {
+        if self.making.as_deref() == Some(name) || (self.is_dropping && !name.contains('@')) {
             return Ok(None);
         }
         if let Some(known) = self.relations.borrow().get(name) {
@@ -67,8 +67,11 @@ impl Storage {
     fn generated(&self, name: &str, parsed: GeneratedName) -> Result<Generated> {
         Ok(match parsed {
             GeneratedName::Log { revision } => {
-                let revision = revision.or_else(|| self.revision.map(|commit| commit.to_string()));
-                Generated::log(&self.store, revision.as_deref())
+                let from = match revision {
+                    Some(revision) => Some(self.resolve(&revision)?),
+                    None => self.shown_commit(),
+                };
+                Generated::log(&self.store, from)
             }
             GeneratedName::Branches => Generated::branches(&self.store),
             GeneratedName::Conflicts { revision } => Generated::conflicts(name, &self.store, &revision),
@@ -89,7 +92,7 @@ impl Storage {
             GeneratedName::History { table, key } => {
                 let table = self.known_table(&table)?;
                 let key = self.key_from_values(name, &table, key)?;
-                Generated::history(name, &self.store, self.revision, &table, key)
+                Generated::history(name, &self.store, self.shown_commit(), &table, key)
             }
         })
     }
@@ -114,8 +117,36 @@ impl Storage {
     }
 
     /// The trees of a revision.
-    pub(super) fn catalog_at(&self, revision: &str) -> Result<Catalog> {
-        Ok(self.store.at(revision)?.catalog().clone())
+    fn catalog_at(&self, revision: &str) -> Result<Catalog> {
+        Ok(self.store.snapshot(&self.resolve(revision)?)?.catalog().clone())
+    }
+
+    /// The commit that a revision names. `HEAD` is the one that the store stood on when the transaction began, other names are
+    /// what they name now.
+    fn resolve(&self, revision: &str) -> Result<CommitId> {
+        let name = &revision[..revision.find(['~', '^']).unwrap_or(revision.len())];
+        let id = match self.head_commit() {
+            Some(head) => resolve(&**self.store.graph(), &Head::Detached(head), revision)?,
+            None if name == "HEAD" || name == "@" => {
+                let branch = match self.store.head() {
+                    Head::Branch(branch) => branch,
+                    Head::Detached(_) => name.to_owned(),
+                };
+                return Err(VersionError::UnbornBranch { branch }.into());
+            }
+            None => self.store.resolve(revision)?,
+        };
+        Ok(id)
+    }
+
+    /// The commit whose history the session shows; `None` on a branch without commits.
+    pub(super) fn shown_commit(&self) -> Option<CommitId> {
+        self.revision.or_else(|| self.head_commit())
+    }
+
+    /// The commit that the store stands on, for this transaction.
+    fn head_commit(&self) -> Option<CommitId> {
+        *self.head.get_or_init(|| self.txn.head_commit().unwrap_or_else(|| self.store.current_commit()))
     }
 
     /// The rows of a table; `None` where they are made as they are read.
@@ -158,5 +189,5 @@ fn version_at(catalog: &Catalog, name: &str) -> Result<Option<TableVersion>> {
 
 fn tree_of(catalog: &Catalog, tree: &TreeKey) -> Result<Tree> {
     let found = catalog.tree(tree)?;
-    found.ok_or_else(|| prolly_version::Error::UnknownTree { tree: tree.clone() }.into())
+    found.ok_or_else(|| VersionError::UnknownTree { tree: tree.clone() }.into())
 }

@@ -44,9 +44,11 @@ impl Storage {
             phase: Phase::Idle,
             tables: RefCell::default(),
             relations: RefCell::default(),
+            head: OnceCell::new(),
             functions: OnceCell::new(),
             composite_key: None,
             making: None,
+            is_dropping: false,
             is_writing: false,
             index_has_nulls: false,
             sequences: RefCell::default(),
@@ -92,6 +94,11 @@ impl Storage {
         }
     }
 
+    /// Whether all that was read was of one moment, as far as that is known.
+    pub(crate) fn saw_one_moment(&self) -> bool {
+        self.txn.saw_one_moment()
+    }
+
     /// Takes back what a statement did that has failed.
     pub(crate) fn undo_statement(&mut self) -> Result<()> {
         match self.phase {
@@ -127,6 +134,7 @@ impl Storage {
     /// Puts a new transaction in the place of the one before, unless that shows a revision.
     fn renew(&mut self, mode: Mode) -> Result<()> {
         self.forget();
+        self.head = OnceCell::new();
         if !self.txn.is_revision() {
             self.txn = Txn::begin(&self.store, mode)?;
         }
@@ -142,6 +150,7 @@ impl Storage {
         self.relations.get_mut().clear();
         self.composite_key = None;
         self.making = None;
+        self.is_dropping = false;
     }
 }
 

@@ -64,6 +64,17 @@ impl Storage {
     fn set_schema(&mut self, schema: &Schema) -> Result<()> {
         let tree = Table::tree_key(&schema.table_name);
         Table::check_name(&schema.table_name)?;
+        for foreign in &schema.foreign_keys {
+            let parent = &foreign.referenced_table_name;
+            if *parent != schema.table_name
+                && self.txn.metadata_expecting(&Table::tree_key(parent))?.is_none()
+            {
+                let (name, column) = (&schema.table_name, &foreign.referencing_column_name);
+                let text =
+                    format!("{name}.{column} cannot refer to {parent:?}: that is no table of the store");
+                return Err(Error::Refused(text));
+            }
+        }
         if let Some(old) = self.table(&schema.table_name)? {
             if old.to_schema().column_defs == schema.column_defs {
                 return self.replace_table(&old, &old.with_schema(schema));
@@ -325,9 +336,11 @@ impl Storage {
         Ok(())
     }
 
-    /// The indexes of tables that refer to a table, each with the name of the table that it is of.
+    /// The indexes of tables that refer to a table, each with the name of the table that it is of. There have to be the same ones
+    /// when the transaction ends.
     pub(super) fn referencing_trees(&self, parent: &str) -> Result<Vec<(String, TreeKey)>> {
-        let trees = self.txn.tree_keys(TreeKind::TABLE_INDEX, &Table::referencing_prefix(parent))?;
+        let prefix = Table::referencing_prefix(parent);
+        let trees = self.txn.tree_keys_expecting(TreeKind::TABLE_INDEX, &prefix)?;
         trees
             .into_iter()
             .map(|tree| match Table::referencing_child(parent, &tree) {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use prolly_core::MAX_KEY_BYTES;
 use prolly_version::TreeKey;
 
-use super::{Changed, Origin, Shape, Txn, Undo, edit, unknown};
+use super::{Changed, Origin, Savepoint, Shape, Txn, Undo, edit, unknown};
 use crate::{Error, Result};
 
 impl Txn {
@@ -23,7 +23,7 @@ impl Txn {
         if key.len() > MAX_KEY_BYTES {
             return Err(prolly_core::Error::KeyTooLong { len: key.len(), max: MAX_KEY_BYTES }.into());
         }
-        let has_savepoint = self.undo.is_some();
+        let has_savepoint = self.savepoint.is_some();
         let changed = self.change(tree)?;
         if let Some(whole) = changed.whole.get_mut() {
             edit(whole, &key, value.as_deref())?;
@@ -65,7 +65,7 @@ impl Txn {
             edits: moved.edits.clone(),
             whole: RefCell::default(),
         };
-        if self.undo.is_some() {
+        if self.savepoint.is_some() {
             let back = back();
             self.note(Undo::Tree { tree: from.clone(), before: Some(Some(Box::new(back))) });
         }
@@ -86,17 +86,19 @@ impl Txn {
 
     /// Starts to note what changes replace.
     pub(crate) fn savepoint(&mut self) {
-        self.undo = Some(Vec::new());
+        self.savepoint = Some(Savepoint { undo: Vec::new(), expected: self.expected.get_mut().len() });
     }
 
     /// Forgets the savepoint: the changes since stay.
     pub(crate) fn release(&mut self) {
-        self.undo = None;
+        self.savepoint = None;
     }
 
-    /// Takes the changes since the savepoint back.
+    /// Takes the changes since the savepoint back, and what was expected since.
     pub(crate) fn roll_back_to_savepoint(&mut self) {
-        for undo in self.undo.take().into_iter().flatten().rev() {
+        let Some(Savepoint { undo, expected }) = self.savepoint.take() else { return };
+        self.expected.get_mut().truncate(expected);
+        for undo in undo.into_iter().rev() {
             match undo {
                 Undo::Edit { tree, key, before } => {
                     if let Some(Some(changed)) = self.changed.get_mut(&tree) {
@@ -126,8 +128,8 @@ impl Txn {
     }
 
     fn note(&mut self, undo: Undo) {
-        if let Some(undos) = &mut self.undo {
-            undos.push(undo);
+        if let Some(savepoint) = &mut self.savepoint {
+            savepoint.undo.push(undo);
         }
     }
 

@@ -1,9 +1,9 @@
 //! The end of a transaction: everything is staged, or nothing.
 
 use prolly_core::TreeConfig;
-use prolly_version::{Catalog, Staging, TreeKey, TreeVersion};
+use prolly_version::{Catalog, Head, Moment, Staging, TreeKey, TreeVersion, branch_short_name};
 
-use super::{End, Origin, Shape, Txn, keys_below};
+use super::{End, Expectation, Origin, Shape, Txn, keys_below};
 use crate::{Error, Result};
 
 impl Txn {
@@ -15,9 +15,8 @@ impl Txn {
     pub(crate) fn commit(&self) -> Result<End> {
         let has_changes = !self.changed.is_empty();
         match &self.origin {
-            Origin::Live { store, stamp } if !has_changes => {
-                let saw_one_moment = self.reads.get() <= 1 || (stamp.is_some() && store.stamp() == *stamp);
-                Ok(if saw_one_moment { End::Committed(None) } else { End::Moved })
+            Origin::Live { .. } if !has_changes => {
+                Ok(if self.saw_one_moment() { End::Committed(None) } else { End::Moved })
             }
             Origin::Snapshot { .. } | Origin::Revision { .. } if !has_changes => Ok(End::Committed(None)),
             Origin::Live { store, stamp } => {
@@ -27,10 +26,10 @@ impl Txn {
                 }
                 self.write(&mut staging)
             }
-            Origin::Snapshot { store, stamp, catalog } => {
+            Origin::Snapshot { store, stamp, moment } => {
                 let mut staging = store.stage()?;
                 if Some(staging.stamp()) != *stamp {
-                    self.check(catalog, &mut staging)?;
+                    self.check(moment, &mut staging)?;
                 }
                 self.write(&mut staging)
             }
@@ -38,8 +37,24 @@ impl Txn {
         }
     }
 
+    /// Whether all that was read is known to be of one moment.
+    pub(crate) fn saw_one_moment(&self) -> bool {
+        match &self.origin {
+            Origin::Live { store, stamp } => {
+                self.reads.get() <= 1 || (stamp.is_some() && store.stamp() == *stamp)
+            }
+            Origin::Snapshot { .. } | Origin::Revision { .. } => true,
+        }
+    }
+
     /// Looks for what somebody else changed since the transaction began.
-    fn check(&self, began: &Catalog, staging: &mut Staging<'_>) -> Result<()> {
+    fn check(&self, began: &Moment, staging: &mut Staging<'_>) -> Result<()> {
+        if *staging.head() != began.head {
+            let what =
+                format!("where the store stands ({}, now {})", place(&began.head), place(staging.head()));
+            return Err(Error::TransactionConflict { what });
+        }
+        let began = &began.catalog;
         let conflict = |tree: &TreeKey| Error::TransactionConflict { what: tree.to_string() };
         for (key, changed) in &self.changed {
             let (before, now) = (began.version(key)?, staging.version(key)?);
@@ -61,28 +76,7 @@ impl Txn {
                 check_entry(key, edited, before, now)?;
             }
         }
-        for (key, entry) in &*self.expected.borrow() {
-            let (before, now) = (began.version(key)?, staging.version(key)?);
-            match (&before, &now) {
-                _ if is_same(before.as_ref(), now.as_ref()) => {}
-                (Some(before), Some(now)) => check_entry(key, entry, before, now)?,
-                _ => return Err(conflict(key)),
-            }
-        }
-        for (key, prefix) in &*self.expected_prefixes.borrow() {
-            let (before, now) = (began.version(key)?, staging.version(key)?);
-            let is_same = match (&before, &now) {
-                _ if is_same(before.as_ref(), now.as_ref()) => true,
-                (Some(before), Some(now)) => {
-                    keys_below(&before.tree, prefix)? == keys_below(&now.tree, prefix)?
-                }
-                _ => false,
-            };
-            if !is_same {
-                return Err(conflict(key));
-            }
-        }
-        Ok(())
+        self.expected.borrow().iter().try_for_each(|expectation| expectation.check(began, staging))
     }
 
     fn write(&self, staging: &mut Staging<'_>) -> Result<End> {
@@ -105,6 +99,47 @@ impl Txn {
             }
         }
         Ok(End::Committed(Some(staging.stamp_after())))
+    }
+}
+
+impl Expectation {
+    /// Refuses what is not as it was read.
+    fn check(&self, began: &Catalog, staging: &mut Staging<'_>) -> Result<()> {
+        let tree = match self {
+            Self::Entry(tree, _) | Self::Keys(tree, _) | Self::Metadata(tree) => tree,
+            Self::Trees(kind, prefix) => {
+                let (before, now) = (began.keys(*kind, prefix)?, staging.tree_keys(*kind, prefix)?);
+                return match before
+                    .iter()
+                    .chain(&now)
+                    .find(|tree| before.contains(tree) != now.contains(tree))
+                {
+                    Some(tree) => Err(Error::TransactionConflict { what: tree.to_string() }),
+                    None => Ok(()),
+                };
+            }
+        };
+        let (before, now) = (began.version(tree)?, staging.version(tree)?);
+        if is_same(before.as_ref(), now.as_ref()) {
+            return Ok(());
+        }
+        let holds = match (&before, &now, self) {
+            (Some(before), Some(now), Self::Entry(_, key)) => return check_entry(tree, key, before, now),
+            (Some(before), Some(now), Self::Keys(_, prefix)) => {
+                keys_below(&before.tree, prefix)? == keys_below(&now.tree, prefix)?
+            }
+            (Some(before), Some(now), Self::Metadata(_)) => before.metadata == now.metadata,
+            _ => false,
+        };
+        if holds { Ok(()) } else { Err(Error::TransactionConflict { what: tree.to_string() }) }
+    }
+}
+
+/// A place that a store can stand on, for a message.
+fn place(head: &Head) -> String {
+    match head {
+        Head::Branch(name) => format!("branch {}", branch_short_name(name).unwrap_or(name)),
+        Head::Detached(id) => format!("commit {id}"),
     }
 }
 

@@ -16,7 +16,9 @@ use std::{
 };
 
 use prolly_core::{ProllyTree, Tree};
-use prolly_version::{Catalog, Error as VersionError, Stamp, Store, TreeKey, TreeVersion};
+use prolly_version::{
+    Catalog, CommitId, Error as VersionError, Moment, Stamp, Store, TreeKey, TreeKind, TreeVersion,
+};
 
 use crate::{Error, Result};
 
@@ -47,14 +49,11 @@ pub(crate) struct Txn {
     changed: HashMap<TreeKey, Option<Box<Changed>>>,
     /// What was done to trees as a whole, in order.
     shapes: Vec<Shape>,
-    /// Entries that have to stay as they were read.
-    expected: RefCell<Vec<(TreeKey, Vec<u8>)>>,
-    /// Prefixes of keys, of which there have to be the same ones as were read.
-    expected_prefixes: RefCell<Vec<(TreeKey, Vec<u8>)>>,
+    /// What has to be as it was read.
+    expected: RefCell<Vec<Expectation>>,
     /// How often the origin was read.
     reads: Cell<u64>,
-    /// What the changes since the savepoint replaced, while there is one.
-    undo: Option<Vec<Undo>>,
+    savepoint: Option<Savepoint>,
 }
 
 enum Origin {
@@ -66,7 +65,7 @@ enum Origin {
     Snapshot {
         store: Store,
         stamp: Option<Stamp>,
-        catalog: Catalog,
+        moment: Moment,
     },
     /// A revision. It cannot be written.
     Revision {
@@ -94,6 +93,26 @@ enum Shape {
     Metadata(TreeKey, Vec<u8>),
 }
 
+/// What a transaction has read for a check that has to be true when it ends.
+enum Expectation {
+    /// The value of a key.
+    Entry(TreeKey, Vec<u8>),
+    /// The keys that begin with some bytes.
+    Keys(TreeKey, Vec<u8>),
+    /// The metadata of a tree.
+    Metadata(TreeKey),
+    /// The names of the trees of a kind that begin with some bytes.
+    Trees(TreeKind, Vec<u8>),
+}
+
+/// Where a transaction can go back to.
+struct Savepoint {
+    /// What the changes since replaced.
+    undo: Vec<Undo>,
+    /// How much was expected then.
+    expected: usize,
+}
+
 enum Undo {
     /// The edit of a key was this before.
     Edit { tree: TreeKey, key: Vec<u8>, before: Option<Option<Vec<u8>>> },
@@ -112,9 +131,9 @@ impl Txn {
         if mode == Mode::Live {
             return Ok(Self::new(Origin::Live { store: store.clone(), stamp }));
         }
-        let catalog = store.catalog()?;
+        let moment = store.moment()?;
         let stamp = stamp.filter(|stamp| store.stamp() == Some(*stamp));
-        Ok(Self::new(Origin::Snapshot { store: store.clone(), stamp, catalog }))
+        Ok(Self::new(Origin::Snapshot { store: store.clone(), stamp, moment }))
     }
 
     /// Begins a transaction that reads a revision.
@@ -129,9 +148,8 @@ impl Txn {
             changed: HashMap::new(),
             shapes: Vec::new(),
             expected: RefCell::default(),
-            expected_prefixes: RefCell::default(),
             reads: Cell::new(0),
-            undo: None,
+            savepoint: None,
         }
     }
 
@@ -139,6 +157,19 @@ impl Txn {
     pub(crate) fn stamp(&self) -> Option<Stamp> {
         match &self.origin {
             Origin::Live { stamp, .. } | Origin::Snapshot { stamp, .. } => *stamp,
+            Origin::Revision { .. } => None,
+        }
+    }
+
+    /// The commit that the store stands on, for this transaction; `None` on a branch without commits. The outer `None`: it shows
+    /// a revision, and not where the store stands.
+    pub(crate) fn head_commit(&self) -> Option<Option<CommitId>> {
+        match &self.origin {
+            Origin::Live { store, .. } => {
+                self.reads.set(self.reads.get() + 1);
+                Some(store.current_commit())
+            }
+            Origin::Snapshot { moment, .. } => Some(moment.commit),
             Origin::Revision { .. } => None,
         }
     }

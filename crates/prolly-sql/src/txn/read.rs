@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use prolly_core::{NodeBuffer, ProllyTree, Tree, TreeConfig};
-use prolly_version::{Error as VersionError, TreeKey, TreeKind, TreeVersion};
+use prolly_version::{Error as VersionError, Moment, TreeKey, TreeKind, TreeVersion};
 
-use super::{Origin, Txn, edit, keys_below, unknown};
+use super::{Expectation, Origin, Txn, edit, keys_below, unknown};
 use crate::Result;
 
 impl Txn {
@@ -63,14 +63,31 @@ impl Txn {
 
     /// Reads the value of a key, which has to be the same when the transaction ends: for a check that later depends on it.
     pub(crate) fn get_expecting(&self, tree: &TreeKey, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.expected.borrow_mut().push((tree.clone(), key.to_vec()));
+        self.expect(Expectation::Entry(tree.clone(), key.to_vec()));
         self.get(tree, key)
     }
 
     /// Reads the keys that begin with some bytes, of which there have to be the same when the transaction ends.
     pub(crate) fn prefix_expecting(&self, tree: &TreeKey, prefix: &[u8]) -> Result<Vec<Vec<u8>>> {
-        self.expected_prefixes.borrow_mut().push((tree.clone(), prefix.to_vec()));
+        self.expect(Expectation::Keys(tree.clone(), prefix.to_vec()));
         keys_below(&self.tree(tree)?, prefix)
+    }
+
+    /// Reads the metadata of a tree, which have to be the same when the transaction ends.
+    pub(crate) fn metadata_expecting(&self, tree: &TreeKey) -> Result<Option<Vec<u8>>> {
+        self.expect(Expectation::Metadata(tree.clone()));
+        self.metadata(tree)
+    }
+
+    /// Reads the names of the trees of a kind that begin with some bytes, of which there have to be the same when the transaction
+    /// ends.
+    pub(crate) fn tree_keys_expecting(&self, kind: TreeKind, prefix: &[u8]) -> Result<Vec<TreeKey>> {
+        self.expect(Expectation::Trees(kind, prefix.to_vec()));
+        self.tree_keys(kind, prefix)
+    }
+
+    fn expect(&self, expectation: Expectation) {
+        self.expected.borrow_mut().push(expectation);
     }
 
     /// A tree that exists, with the edits of this transaction in it.
@@ -105,7 +122,7 @@ impl Txn {
                 self.reads.set(self.reads.get() + 1);
                 store.tree_keys(kind, prefix)?
             }
-            Origin::Snapshot { catalog, .. } | Origin::Revision { catalog, .. } => {
+            Origin::Snapshot { moment: Moment { catalog, .. }, .. } | Origin::Revision { catalog, .. } => {
                 catalog.keys(kind, prefix)?
             }
         };
@@ -133,7 +150,9 @@ impl Txn {
                     found => Some(found?),
                 }
             }
-            Origin::Snapshot { catalog, .. } | Origin::Revision { catalog, .. } => catalog.version(tree)?,
+            Origin::Snapshot { moment: Moment { catalog, .. }, .. } | Origin::Revision { catalog, .. } => {
+                catalog.version(tree)?
+            }
         };
         self.opened.borrow_mut().insert(tree.clone(), version.clone());
         Ok(version)

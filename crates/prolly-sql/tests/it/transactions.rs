@@ -1,6 +1,9 @@
 //! What statements and transactions see, and what is left of those that fail.
 
-use std::thread;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use prolly_ns::NamespacedStore;
 use prolly_sql::{Database, Error, Value};
@@ -126,6 +129,68 @@ fn two_transactions_cannot_break_a_constraint_together() {
 }
 
 #[test]
+fn two_transactions_cannot_leave_a_row_that_refers_to_nothing() {
+    let refers = "BEGIN; CREATE TABLE c (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES p (id));
+        INSERT INTO c VALUES (1, 1)";
+    for removes in [
+        "BEGIN; DELETE FROM p WHERE id = 1",
+        "BEGIN; DROP TABLE p",
+        "BEGIN; ALTER TABLE p RENAME TO q",
+        "BEGIN; ALTER TABLE p RENAME COLUMN id TO key",
+    ] {
+        for order in [[refers, removes], [removes, refers]] {
+            let database = memory();
+            run(
+                &mut database.connect().unwrap(),
+                "CREATE TABLE p (id INT PRIMARY KEY); INSERT INTO p VALUES (1), (2)",
+            );
+            let [mut one, mut other] = order.map(|statements| {
+                let mut connection = database.connect().unwrap();
+                run(&mut connection, statements);
+                connection
+            });
+            run(&mut one, "COMMIT");
+            let error = failure(&mut other, "COMMIT");
+            assert!(matches!(error, Error::TransactionConflict { .. }), "{order:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn what_a_failed_statement_read_for_a_check_does_not_have_to_stay() {
+    let database = memory();
+    let (mut one, mut other) = (database.connect().unwrap(), database.connect().unwrap());
+    run(&mut one, "CREATE TABLE t (id INT PRIMARY KEY, x INT); INSERT INTO t VALUES (1, 1), (2, 2)");
+    run(&mut one, "BEGIN; UPDATE t SET x = 20 WHERE id = 2");
+    failure(&mut one, "INSERT INTO t VALUES (1, 10)");
+    run(&mut other, "UPDATE t SET x = 10 WHERE id = 1");
+    run(&mut one, "COMMIT");
+    assert_eq!(rows(&mut one, "SELECT * FROM t"), ["1 10", "2 20"]);
+}
+
+#[test]
+fn a_transaction_ends_on_the_branch_that_it_began_on() {
+    let database = memory();
+    let store = database.store();
+    let mut c = database.connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)");
+    store.commit("first").unwrap();
+    store.branch("side", None).unwrap();
+    run(&mut c, "BEGIN; INSERT INTO t VALUES (2)");
+    store.checkout("side", false).unwrap();
+    let error = failure(&mut c, "COMMIT");
+    assert!(matches!(&error, Error::TransactionConflict { what } if what.contains("side")), "{error}");
+    assert_eq!(rows(&mut c, "SELECT * FROM t"), ["1"]);
+    // Committing what is staged does not end it, nor does moving there and back.
+    run(&mut c, "INSERT INTO t VALUES (3); BEGIN; INSERT INTO t VALUES (4)");
+    store.commit("second").unwrap();
+    store.checkout("main", false).unwrap();
+    store.checkout("side", false).unwrap();
+    run(&mut c, "COMMIT");
+    assert_eq!(rows(&mut c, "SELECT * FROM t"), ["1", "3", "4"]);
+}
+
+#[test]
 fn threads_do_not_lose_statements() {
     let database = memory();
     run(
@@ -149,6 +214,33 @@ fn threads_do_not_lose_statements() {
     let mut connection = database.connect().unwrap();
     assert_eq!(rows(&mut connection, "SELECT n FROM t WHERE id = 0"), [(threads * increments).to_string()]);
     assert_eq!(rows(&mut connection, "SELECT COUNT(*) FROM t"), [(threads * increments + 1).to_string()]);
+}
+
+#[test]
+fn reading_beside_a_writer_reports_nothing_that_never_was() {
+    let database = memory();
+    let mut writer = database.connect().unwrap();
+    run(&mut writer, "CREATE TABLE t (id INT PRIMARY KEY, n INT); CREATE INDEX t_n ON t (n)");
+    run(&mut writer, "INSERT INTO t VALUES (4, 5), (5, 5)");
+    let (rounds, done) = (300, AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..rounds {
+                run(&mut writer, "DELETE FROM t WHERE id = 5; INSERT INTO t (id, n) VALUES (5, 5)");
+                if round % 10 == 0 {
+                    run(&mut writer, "ALTER TABLE t ADD COLUMN x INT NULL; ALTER TABLE t DROP COLUMN x");
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        let mut reader = database.connect().unwrap();
+        while !done.load(Ordering::Relaxed) {
+            let found = rows(&mut reader, "SELECT id FROM t WHERE n = 5");
+            assert!(found == ["4"] || found == ["4", "5"], "{found:?}");
+            let columns = reader.columns("t").unwrap().unwrap().len();
+            assert!(columns == 2 || columns == 3);
+        }
+    });
 }
 
 #[test]

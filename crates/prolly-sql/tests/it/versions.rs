@@ -67,6 +67,48 @@ fn differences_and_commits_are_tables() {
 }
 
 #[test]
+fn a_transaction_keeps_the_head_it_began_on() {
+    let database = memory();
+    let store = database.store();
+    let (mut c, mut other) = (database.connect().unwrap(), database.connect().unwrap());
+    run(&mut c, "BEGIN");
+    assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM log"), ["1"]);
+    run(&mut other, "CREATE TABLE t (id INT PRIMARY KEY, x INT); INSERT INTO t VALUES (1, 10)");
+    store.commit("first").unwrap();
+    assert!(failure(&mut c, "SELECT * FROM \"t@HEAD\"").to_string().contains("t@HEAD"));
+    run(&mut c, "ROLLBACK; BEGIN; UPDATE t SET x = 11");
+    run(&mut other, "INSERT INTO t VALUES (2, 20)");
+    store.commit("second").unwrap();
+    for _ in 0..2 {
+        assert_eq!(rows(&mut c, "SELECT message FROM log LIMIT 1"), ["first"]);
+        assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM \"t@HEAD\""), ["1"]);
+        assert_eq!(rows(&mut c, "SELECT to_id, from_x, to_x FROM \"diff(t, HEAD)\""), ["1 10 11"]);
+        assert_eq!(rows(&mut c, "SELECT message FROM \"history(t, 1)\""), ["first"]);
+        assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM \"t@main\""), ["2"], "a branch is where it is now");
+        failure(&mut c, "SELECT * FROM nowhere");
+    }
+    run(&mut c, "COMMIT");
+    assert_eq!(rows(&mut c, "SELECT message FROM log LIMIT 1"), ["second"]);
+    assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM \"t@HEAD\""), ["2"]);
+}
+
+#[test]
+fn a_difference_has_each_label_once() {
+    let database = memory();
+    let mut c = database.connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT); INSERT INTO t VALUES (1, 10, 20)");
+    database.store().commit("first").unwrap();
+    run(&mut c, "ALTER TABLE t DROP COLUMN b; ALTER TABLE t RENAME COLUMN a TO b; UPDATE t SET b = 11");
+    let names = c.columns("diff(t, HEAD)").unwrap().unwrap().into_iter().map(|column| column.name);
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["diff_type", "from_id", "to_id", "from_b", "to_b", "from_b_2", "to_b_2"]
+    );
+    let values = "SELECT from_b, to_b, from_b_2, to_b_2 FROM \"diff(t, HEAD)\"";
+    assert_eq!(rows(&mut c, values), ["10 11 20 NULL"]);
+}
+
+#[test]
 fn a_row_has_a_history() {
     let database = memory();
     let mut c = database.connect().unwrap();
@@ -105,14 +147,20 @@ fn what_shows_a_revision_cannot_be_written() {
         "ALTER TABLE \"t@HEAD\" ADD COLUMN x INT",
         "CREATE INDEX i ON \"t@HEAD\" (id)",
         "DELETE FROM \"diff(t, HEAD)\"",
+        "DROP TABLE IF EXISTS \"t@HEAD\"",
+        "DROP TABLE log",
+        "CREATE TABLE c (x INT, FOREIGN KEY (x) REFERENCES \"t@HEAD\" (id))",
     ] {
         failure(&mut c, statement);
     }
     assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM t"), ["0"]);
+    run(&mut c, "DROP TABLE IF EXISTS log; DROP TABLE IF EXISTS branches");
     // A table of one's own goes before what its name would show.
     run(&mut c, "CREATE TABLE log (line TEXT); INSERT INTO log VALUES ('mine')");
     assert_eq!(rows(&mut c, "SELECT * FROM log"), ["mine"]);
     assert_eq!(rows(&mut c, "SELECT message FROM \"log()\" LIMIT 1"), ["first"]);
+    run(&mut c, "DROP TABLE log");
+    assert_eq!(rows(&mut c, "SELECT message FROM log LIMIT 1"), ["first"]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub use history::History;
 pub use merge::{MergeOptions, ResetMode};
 pub use options::{BackendKind, Clock, Identity, Options, Timestamp};
 pub use snapshot::Snapshot;
-pub use staging::{Staging, Stamp};
+pub use staging::{Moment, Staging, Stamp};
 pub use status::{ChangeKind, StagedChange, Status};
 pub use stream::ValueReader;
 

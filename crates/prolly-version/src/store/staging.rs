@@ -9,11 +9,22 @@ use super::{
     core::{Core, Editing},
     state::{Start, State},
 };
-use crate::{Error, Result, TreeKey, TreeKind, TreeVersion, journal::Op};
+use crate::{Catalog, CommitId, Error, Head, Result, TreeKey, TreeKind, TreeVersion, journal::Op};
 
 /// A moment in the life of a store in this process: equal ones mean that nothing was staged, committed or moved in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp(u64);
+
+/// What a store shows at one moment.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// Where it stands.
+    pub head: Head,
+    /// The commit that what is staged is based on; `None` on a branch without commits.
+    pub commit: Option<CommitId>,
+    /// The trees, staged changes included. They do not change with later edits.
+    pub catalog: Catalog,
+}
 
 /// The right to stage, for as long as it is kept; from [`Store::stage`]. Readers and other writers wait meanwhile.
 ///
@@ -47,6 +58,16 @@ impl Store {
         edits.is_multiple_of(2).then_some(Stamp(edits))
     }
 
+    /// Where the store stands and what it holds, of one moment.
+    ///
+    /// # Errors
+    /// What reading and flushing report.
+    pub fn moment(&self) -> Result<Moment> {
+        let mut state = self.core().write();
+        let catalog = state.working_catalog()?;
+        Ok(Moment { head: state.head.clone(), commit: state.base, catalog })
+    }
+
     /// The names of the trees of a kind that begin with some bytes, as they are now, staged changes included. Costs
     /// O(log n) and the number of trees that it names or that are open.
     ///
@@ -66,6 +87,19 @@ impl Staging<'_> {
     /// The moment after it is given back.
     pub fn stamp_after(&self) -> Stamp {
         Stamp(self.stamp.0 + 2)
+    }
+
+    /// Where the store stands.
+    pub fn head(&self) -> &Head {
+        &self.state.head
+    }
+
+    /// As [`Store::tree_keys`].
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn tree_keys(&self, kind: TreeKind, prefix: &[u8]) -> Result<Vec<TreeKey>> {
+        self.state.tree_keys(kind, prefix)
     }
 
     /// Reads the value of a key, staged changes included.
