@@ -20,18 +20,18 @@ impl Txn {
             }
             Origin::Snapshot { .. } | Origin::Revision { .. } if !has_changes => Ok(End::Committed(None)),
             Origin::Live { store, stamp } => {
-                let mut staging = store.stage()?;
+                let staging = store.stage()?;
                 if Some(staging.stamp()) != *stamp {
                     return Ok(End::Moved);
                 }
-                self.write(&mut staging)
+                self.write(staging)
             }
             Origin::Snapshot { store, stamp, moment } => {
                 let mut staging = store.stage()?;
                 if Some(staging.stamp()) != *stamp {
                     self.check(moment, &mut staging)?;
                 }
-                self.write(&mut staging)
+                self.write(staging)
             }
             Origin::Revision { name, .. } => Err(Error::ReadOnly { what: name.clone() }),
         }
@@ -79,7 +79,9 @@ impl Txn {
         self.expected.borrow().iter().try_for_each(|expectation| expectation.check(began, staging))
     }
 
-    fn write(&self, staging: &mut Staging<'_>) -> Result<End> {
+    /// Stages everything. What keeps a tree from being rewritten, or the journal from being written, is reported once all is
+    /// staged: nothing is staged in part.
+    fn write(&self, mut staging: Staging<'_>) -> Result<End> {
         for shape in &self.shapes {
             match shape {
                 Shape::Create(tree, metadata) => {
@@ -92,13 +94,16 @@ impl Txn {
                 Shape::Metadata(tree, metadata) => staging.set_metadata(tree, metadata)?,
             }
         }
+        let mut failed = None;
         for (tree, changed) in &self.changed {
             if let Some(changed) = changed {
                 let edits = changed.edits.iter().map(|(key, value)| (key, value.as_ref()));
-                staging.edit(tree, edits)?;
+                failed = failed.or(staging.edit(tree, edits).err());
             }
         }
-        Ok(End::Committed(Some(staging.stamp_after())))
+        let stamp = staging.stamp_after();
+        staging.finish()?;
+        failed.map_or(Ok(End::Committed(Some(stamp))), |error| Err(error.into()))
     }
 }
 

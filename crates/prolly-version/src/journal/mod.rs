@@ -6,6 +6,9 @@
 //! **Invariant:** a journal is replaced as a whole or appended to; what it holds always applies to the commit that its
 //! first frame names. A crash loses at most the edits that were not written out yet ([`FLUSH_BYTES`], or those of the last
 //! [`FLUSH_AFTER`]), never older ones.
+//!
+//! **Invariant:** of edits that belong together a crash leaves all or none: a group is in one frame, or in several of which all
+//! but the last say that it goes on.
 
 mod frame;
 mod op;
@@ -31,6 +34,9 @@ const FLUSH_BYTES: usize = 64 * 1024;
 /// Edits are written out with the first one that comes this long after the last time.
 const FLUSH_AFTER: Duration = Duration::from_millis(50);
 
+/// A part of a group is written out when this many bytes of it have gathered.
+const GROUP_FLUSH_BYTES: usize = 4 << 20;
+
 /// The journal of this process.
 pub(crate) struct Journal {
     path: PathBuf,
@@ -48,6 +54,8 @@ pub(crate) struct Journal {
     /// The tree that the edit before was about.
     tree: Option<TreeKey>,
     last_flush: Option<Instant>,
+    /// A part of a group was written out, and not yet its end.
+    is_cut: bool,
     /// The process that opened it.
     process: u32,
 }
@@ -70,6 +78,7 @@ impl Journal {
             frame: vec![0; HEADER_BYTES],
             tree: None,
             last_flush: None,
+            is_cut: false,
             process: std::process::id(),
         }
     }
@@ -84,11 +93,42 @@ impl Journal {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written: the edit is kept and written with the next ones then.
     pub(crate) fn push(&mut self, tree: &TreeKey, op: &Op<'_>) -> Result<()> {
+        self.add(tree, op);
+        self.flush_if_due()
+    }
+
+    /// Adds an edit of a group, which [`Journal::end_group`] ends: none of it is there after a crash before that.
+    pub(crate) fn push_of_group(&mut self, tree: &TreeKey, op: &Op<'_>) {
+        self.add(tree, op);
+        // What cannot be written now stays in memory, and is written or reported with the end of the group.
+        if self.frame.len() >= GROUP_FLUSH_BYTES && !self.torn {
+            self.frame.insert(HEADER_BYTES, op::OP_GOES_ON);
+            match self.flush() {
+                Ok(()) => self.is_cut = true,
+                Err(_) => {
+                    self.frame.remove(HEADER_BYTES);
+                }
+            }
+        }
+    }
+
+    /// Ends a group.
+    ///
+    /// # Errors
+    /// As [`Journal::push`], for the whole group.
+    pub(crate) fn end_group(&mut self) -> Result<()> {
+        if self.is_cut { self.flush() } else { self.flush_if_due() }
+    }
+
+    fn add(&mut self, tree: &TreeKey, op: &Op<'_>) {
         if self.tree.as_ref() != Some(tree) {
             op::write_tree(&mut self.frame, tree);
             self.tree = Some(tree.clone());
         }
         op::write_op(&mut self.frame, op);
+    }
+
+    fn flush_if_due(&mut self) -> Result<()> {
         let due = self.frame.len() >= FLUSH_BYTES
             || self.last_flush.is_none_or(|last_flush| last_flush.elapsed() >= FLUSH_AFTER);
         if due { self.flush() } else { Ok(()) }
@@ -99,7 +139,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::push`]; [`Error::Forked`] in a process that inherited the journal.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        if self.frame.len() == HEADER_BYTES {
+        if self.frame.len() == HEADER_BYTES && !self.is_cut {
             return Ok(());
         }
         self.check_process()?;
@@ -109,6 +149,7 @@ impl Journal {
         }
         self.frame.truncate(HEADER_BYTES);
         self.frame.shrink_to(4 * FLUSH_BYTES);
+        self.is_cut = false;
         self.last_flush = Some(Instant::now());
         Ok(())
     }
@@ -164,6 +205,7 @@ impl Journal {
     /// that it cannot.
     pub(crate) fn reset(&mut self, begin: Begin) {
         self.frame.truncate(HEADER_BYTES);
+        self.is_cut = false;
         self.tree = None;
         self.begin = begin;
         if let Some(file) = &self.file
@@ -197,7 +239,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Hands the edits of a journal that was taken over to `apply`, and goes on writing behind them. A cut end is dropped.
+    /// Hands the edits of a journal that was taken over to `apply`, and goes on writing behind them. A cut end is dropped, with
+    /// the rest of the group that it is of.
     ///
     /// # Errors
     /// [`Error::DamagedJournal`], [`Error::Io`], or what `apply` reports.
@@ -207,10 +250,11 @@ impl Journal {
         apply: &mut dyn FnMut(&TreeKey, Op<'_>) -> Result<()>,
     ) -> Result<Self> {
         let path = slot.journal_path();
+        let end = whole_groups_end(path)?;
         let mut reader = FrameReader::open(path)?;
         let mut tree = None;
         let mut is_first = true;
-        loop {
+        while reader.offset() < end {
             let start = reader.offset();
             let Some(payload) = reader.next()? else { break };
             if !std::mem::take(&mut is_first) {
@@ -223,11 +267,24 @@ impl Journal {
                     })?;
             }
         }
-        let offset = reader.offset();
+        let offset = end;
         let file = OpenOptions::new().write(true).open(path);
         let file = file.map_err(|source| Error::io("open", path, source))?;
         Ok(Self { file: Some(file), offset, torn: true, ..Self::new(slot, begin) })
     }
+}
+
+/// The end of the last frame that does not say that its group goes on.
+fn whole_groups_end(path: &Path) -> Result<u64> {
+    let mut reader = FrameReader::open(path)?;
+    let mut end = 0;
+    while let Some(payload) = reader.next()? {
+        // The first frame begins with a version, which is never that number.
+        if payload.first() != Some(&op::OP_GOES_ON) {
+            end = reader.offset();
+        }
+    }
+    Ok(end)
 }
 
 /// Reads what a journal applies to; `None` when it is empty, or a crash left it without that, so without edits too.

@@ -3,7 +3,7 @@
 //! ```text
 //! first frame   = version u8 (1) | head: 0 | length, full ref name   or   1 | length, commit id
 //!                 | base: length, commit id (empty on a branch without commits)
-//! other frames  = op*
+//! other frames  = 13? op*                              13: what belongs together goes on in the next frame
 //! op            = 1 | kind u8 | length, name               the tree that the next ops are about
 //!               | 2 | length, key | length, value          put
 //!               | 3 | length, key                          delete
@@ -38,6 +38,7 @@ const OP_CONFIG: u8 = 9;
 const OP_RECORD: u8 = 10;
 const OP_PUT_BLOB: u8 = 11;
 const OP_COPY_FROM: u8 = 12;
+pub(super) const OP_GOES_ON: u8 = 13;
 
 /// What the edits were made on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,7 +179,7 @@ pub(super) fn read_ops<E: From<String>>(
     tree: &mut Option<TreeKey>,
     apply: &mut dyn FnMut(&TreeKey, Op<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut bytes = payload;
+    let mut bytes = payload.strip_prefix(&[OP_GOES_ON]).unwrap_or(payload);
     while !bytes.is_empty() {
         let op = match read_byte(&mut bytes)? {
             OP_TREE => {

@@ -167,3 +167,57 @@ fn a_slot_is_free_as_soon_as_it_is_dropped_whatever_children_are_being_started()
         }
     });
 }
+
+#[test]
+fn of_a_group_a_crash_leaves_all_or_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("slot-0.journal");
+    let value = vec![7; GROUP_FLUSH_BYTES / 3];
+    let put = |key: &'static [u8]| Op::Put { key, value: &value };
+    let mut journal = Journal::new(Slot::take(dir.path()).unwrap(), begin());
+    journal.push(&tree(), &put(b"before")).unwrap();
+    for key in [b"1", b"2", b"3", b"4", b"5"] {
+        journal.push_of_group(&tree(), &put(key));
+    }
+    let cut = std::fs::read(&path).unwrap();
+    assert!(cut.len() > GROUP_FLUSH_BYTES, "a part of it is written before its end");
+    journal.end_group().unwrap();
+    journal.push_of_group(&tree(), &Op::Put { key: b"after", value: b"" });
+    journal.end_group().unwrap();
+    journal.flush().unwrap();
+    drop(journal);
+    let whole = std::fs::read(&path).unwrap();
+
+    let (journal, keys) = replayed(dir.path()).unwrap().unwrap();
+    assert_eq!(keys, [&b"before"[..], b"1", b"2", b"3", b"4", b"5", b"after"]);
+    drop(journal);
+    for len in [cut.len(), cut.len() + 1, whole.len() - value.len()] {
+        std::fs::write(&path, &whole[..len]).unwrap();
+        let (mut journal, keys) = replayed(dir.path()).unwrap().unwrap();
+        assert_eq!(keys, [b"before"], "cut at {len} of {}", whole.len());
+        // What comes next takes the place of what was cut.
+        journal.push(&tree(), &Op::Put { key: b"next", value: b"" }).unwrap();
+        journal.flush().unwrap();
+        drop(journal);
+        let (_, keys) = replayed(dir.path()).unwrap().unwrap();
+        assert_eq!(keys, [&b"before"[..], b"next"]);
+    }
+}
+
+#[test]
+fn a_group_that_cannot_be_written_is_reported_at_its_end_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::new(Slot::take(dir.path()).unwrap(), begin());
+    let path = journal.path.clone();
+    journal.path = dir.path().join("no-such-folder/slot-0.journal");
+    let value = vec![7; GROUP_FLUSH_BYTES];
+    for key in [b"1", b"2"] {
+        journal.push_of_group(&tree(), &Op::Put { key, value: &value });
+    }
+    assert!(matches!(journal.end_group(), Err(Error::Io { .. })));
+    journal.path = path;
+    journal.push(&tree(), &Op::Put { key: b"3", value: b"" }).unwrap();
+    drop(journal);
+    let (_, keys) = replayed(dir.path()).unwrap().unwrap();
+    assert_eq!(keys, [b"1", b"2", b"3"]);
+}

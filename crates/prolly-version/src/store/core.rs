@@ -220,6 +220,18 @@ impl Editor {
         }
     }
 
+    /// Journals an edit of a group. There is a journal: who begins a group has asked for it.
+    pub(super) fn push_of_group(&mut self, tree: &TreeKey, op: &Op<'_>) {
+        if let Some(journal) = &mut self.journal {
+            journal.push_of_group(tree, op);
+        }
+    }
+
+    /// Ends a group.
+    pub(super) fn end_group(&mut self) -> Result<()> {
+        self.journal.as_mut().map_or(Ok(()), Journal::end_group)
+    }
+
     pub(super) fn journal(&mut self) -> Result<Option<&mut Journal>> {
         if let (None, Some(dir)) = (&self.journal, &self.dir) {
             self.journal = Some(Journal::new(Slot::take(dir)?, self.begin.clone()));

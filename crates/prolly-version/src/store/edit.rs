@@ -62,7 +62,9 @@ impl Store {
         tree: &TreeKey,
         entries: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        self.stage()?.edit(tree, entries.into_iter().map(|(key, value)| (key, Some(value))))
+        let mut staging = self.stage()?;
+        staging.edit(tree, entries.into_iter().map(|(key, value)| (key, Some(value))))?;
+        staging.finish()
     }
 
     /// Stages another value for a key that exists; says whether it does. If not, nothing is staged.

@@ -2,7 +2,7 @@
 
 use std::sync::{RwLockWriteGuard, atomic::Ordering};
 
-use prolly_core::{Tree, TreeConfig};
+use prolly_core::{Error as TreeError, Tree, TreeConfig};
 
 use super::{
     Store,
@@ -26,12 +26,14 @@ pub struct Moment {
     pub catalog: Catalog,
 }
 
-/// The right to stage, for as long as it is kept; from [`Store::stage`]. Readers and other writers wait meanwhile.
+/// The right to stage, for as long as it is kept; from [`Store::stage`]. Readers and other writers wait meanwhile. What is
+/// staged through one is in the staging journal as one: after a crash all of it is there, or nothing.
 ///
-/// A method that fails with anything but [`Error::Io`] has staged nothing. After [`Error::Io`] (of the staging journal) the
-/// change is staged, but would not survive a crash.
+/// [`Staging::finish`] ends it, and says when what is staged would not survive a crash. To drop it ends it too; the next one who
+/// stages is told then.
 pub struct Staging<'a> {
     core: &'a Core,
+    is_finished: bool,
     // In the order in which they are given back.
     state: RwLockWriteGuard<'a, State>,
     editor: Editing<'a>,
@@ -42,13 +44,15 @@ impl Store {
     /// Takes the right to stage, once nobody else has it.
     ///
     /// # Errors
-    /// [`Error::Merging`] in a resolver of a merge of this store.
+    /// [`Error::Merging`] in a resolver of a merge of this store; [`Error::Io`] when there can be no staging journal.
     pub fn stage(&self) -> Result<Staging<'_>> {
         let core = self.core();
-        let editor = core.edit()?;
+        let mut editor = core.edit()?;
+        // Nothing that is staged later fails for want of one.
+        editor.journal()?;
         // Taking the editor was counted too.
         let stamp = Stamp(core.edits.load(Ordering::Acquire) - 1);
-        Ok(Staging { core, state: core.write(), editor, stamp })
+        Ok(Staging { core, is_finished: false, state: core.write(), editor, stamp })
     }
 
     /// This moment; `None` while somebody is staging, committing or moving. What was read between two equal stamps is what
@@ -130,7 +134,8 @@ impl Staging<'_> {
         let empty = Tree::empty(self.core.graph.objects(), config)?;
         let version = TreeVersion { tree: empty, metadata: metadata.to_vec() };
         self.state.set(tree, Some(Start { version, source: None }))?;
-        self.editor.push(tree, &Op::Create { config, metadata })
+        self.editor.push_of_group(tree, &Op::Create { config, metadata });
+        Ok(())
     }
 
     /// Stages the removal of a tree; says whether it existed.
@@ -142,7 +147,7 @@ impl Staging<'_> {
             return Ok(false);
         }
         self.state.set(tree, None)?;
-        self.editor.push(tree, &Op::Drop)?;
+        self.editor.push_of_group(tree, &Op::Drop);
         Ok(true)
     }
 
@@ -160,7 +165,8 @@ impl Staging<'_> {
             return Err(Error::TreeExists { tree: to });
         }
         self.state.rename(from, &to)?;
-        self.editor.push(from, &Op::Rename { to: to.name() })
+        self.editor.push_of_group(from, &Op::Rename { to: to.name() });
+        Ok(())
     }
 
     /// Stages other metadata for a tree.
@@ -169,33 +175,58 @@ impl Staging<'_> {
     /// [`Error::UnknownTree`].
     pub fn set_metadata(&mut self, tree: &TreeKey, metadata: &[u8]) -> Result<()> {
         self.state.present(tree)?.metadata = metadata.to_vec();
-        self.editor.push(tree, &Op::Metadata(metadata))
+        self.editor.push_of_group(tree, &Op::Metadata(metadata));
+        Ok(())
     }
 
-    /// Stages values, and removals (`None`), of keys. When an entry is refused, those before it are staged.
+    /// Stages values, and removals (`None`), of keys. When an entry is refused for its length, those before it are staged. When
+    /// the tree cannot be rewritten meanwhile, everything is staged all the same, to be rewritten later, and that is reported.
     ///
     /// # Errors
-    /// [`Error::UnknownTree`]; `KeyTooLong` beyond 64 KiB.
+    /// [`Error::UnknownTree`]; `KeyTooLong` beyond 64 KiB; what reading and writing nodes reports.
     pub fn edit<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         tree: &TreeKey,
         edits: impl IntoIterator<Item = (K, Option<V>)>,
     ) -> Result<()> {
         let present = self.state.present(tree)?;
+        let mut failed = None;
         for (key, value) in edits {
             let key = key.as_ref();
-            match &value {
-                Some(value) => {
-                    let value = value.as_ref();
-                    present.tree.insert(key, value)?;
-                    self.editor.push(tree, &Op::Put { key, value })?;
+            let value = value.as_ref().map(AsRef::as_ref);
+            let done = match value {
+                Some(value) => present.tree.insert(key, value),
+                None => present.tree.remove(key),
+            };
+            match done {
+                Ok(()) => {}
+                Err(error @ (TreeError::KeyTooLong { .. } | TreeError::ValueTooLong { .. })) => {
+                    return Err(error.into());
                 }
-                None => {
-                    present.tree.remove(key)?;
-                    self.editor.push(tree, &Op::Delete { key })?;
-                }
+                // It is in the overlay, where it was before the tree was to be rewritten.
+                Err(error) => failed = failed.or(Some(error)),
             }
+            let op = value.map_or(Op::Delete { key }, |value| Op::Put { key, value });
+            self.editor.push_of_group(tree, &op);
         }
-        Ok(())
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Gives the right to stage back.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the staging journal cannot be written: everything is staged, and would not survive a crash.
+    pub fn finish(mut self) -> Result<()> {
+        self.is_finished = true;
+        self.editor.end_group()
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // The journal keeps what it could not write, and reports it to who stages next.
+            drop(self.editor.end_group());
+        }
     }
 }

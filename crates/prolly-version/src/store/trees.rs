@@ -32,7 +32,9 @@ impl Store {
     /// # Errors
     /// [`Error::TreeExists`], `InvalidConfig`, or as [`Store::insert`].
     pub fn create_tree(&self, tree: &TreeKey, config: TreeConfig, metadata: &[u8]) -> Result<()> {
-        self.stage()?.create_tree(tree, config, metadata)
+        let mut staging = self.stage()?;
+        staging.create_tree(tree, config, metadata)?;
+        staging.finish()
     }
 
     /// Stages the removal of a tree; says whether it existed.
@@ -40,7 +42,10 @@ impl Store {
     /// # Errors
     /// As [`Store::insert`].
     pub fn drop_tree(&self, tree: &TreeKey) -> Result<bool> {
-        self.stage()?.drop_tree(tree)
+        let mut staging = self.stage()?;
+        let existed = staging.drop_tree(tree)?;
+        staging.finish()?;
+        Ok(existed)
     }
 
     /// Stages a tree as a copy of one of a commit, replacing the tree of this name if there is one. Costs O(log n): the nodes
@@ -93,7 +98,9 @@ impl Store {
     /// # Errors
     /// As [`Store::insert`].
     pub fn set_metadata(&self, tree: &TreeKey, metadata: &[u8]) -> Result<()> {
-        self.stage()?.set_metadata(tree, metadata)
+        let mut staging = self.stage()?;
+        staging.set_metadata(tree, metadata)?;
+        staging.finish()
     }
 
     /// The configuration of a tree.
@@ -130,6 +137,8 @@ impl Store {
     /// # Errors
     /// [`Error::UnknownTree`], [`Error::TreeExists`] when the new name is taken, or as [`Store::insert`].
     pub fn rename_tree(&self, from: &TreeKey, to: &[u8]) -> Result<()> {
-        self.stage()?.rename_tree(from, to)
+        let mut staging = self.stage()?;
+        staging.rename_tree(from, to)?;
+        staging.finish()
     }
 }
