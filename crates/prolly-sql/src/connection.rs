@@ -254,6 +254,12 @@ fn run_once(
 ) -> Result<Payload> {
     storage.composite_key = composite_key.map(<[String]>::to_vec);
     let plan: StatementPlan = statement(storage)?.into();
+    if let StatementPlan::CreateTable { name, if_not_exists: true, .. } = &plan
+        && storage.has_table(name)?
+    {
+        // GlueSQL would add the rows of a query to it.
+        return Ok(Payload::Create);
+    }
     storage.is_writing = matches!(
         plan,
         StatementPlan::Insert { .. } | StatementPlan::Update { .. } | StatementPlan::Delete { .. }

@@ -1,7 +1,7 @@
 //! `ALTER TABLE`. Renaming and adding a column rewrite no row; dropping a column rewrites all.
 
 use gluesql_core::{
-    ast::{ColumnDef, Expr, Function},
+    ast::{ColumnDef, ColumnUniqueOption, Expr, Function},
     data::Value,
     error::Result as GlueResult,
     executor::evaluate_stateless,
@@ -90,12 +90,22 @@ impl Storage {
         for index in &mut new.indexes {
             rename_in(&mut index.expr, old_name, new_name);
         }
+        for foreign in &mut new.foreign_keys {
+            if foreign.referenced_table_name == table_name && foreign.referenced_column_name == old_name {
+                new_name.clone_into(&mut foreign.referenced_column_name);
+            }
+        }
         // The entries of its indexes stay as they are.
         self.txn.set_metadata(&Table::tree_key(table_name), new.encode()?)
     }
 
     fn add_column_to(&mut self, table_name: &str, def: &ColumnDef) -> Result<()> {
         let old = self.altered(table_name)?;
+        if def.unique == Some(ColumnUniqueOption { is_primary: true }) {
+            let name = &def.name;
+            let text = format!("column {name:?} cannot be added to table {table_name:?} as its primary key");
+            return Err(Error::Refused(text));
+        }
         let fill = match (&def.default, def.nullable) {
             (Some(default), _) => {
                 let default = plan_scalar_expr(default.clone());

@@ -1,22 +1,21 @@
 //! Secondary indexes.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, collections::VecDeque, sync::Arc};
 
 use gluesql_core::{
     ast::{IndexOperator, OrderByExpr},
-    data::{Key, SchemaIndexOrd, Value},
+    data::{SchemaIndexOrd, Value},
     error::Result as GlueResult,
     store::{Index as GlueIndex, IndexError, IndexMut, RowIter},
 };
 use prolly_core::{Range, Tree, prefix_end};
 
-use super::{Storage, relation::Relation};
+use super::{Storage, relation::Relation, scan::EntryScan};
 use crate::{
     Error, Result,
-    key::{self, encode_value, first_value_len},
+    key::{self, encode_value},
     plan::hint::{Access, Hint, Source},
-    row::decode_row,
-    table::{Index, IndexKind, Table},
+    table::{Index, IndexKind},
 };
 
 impl GlueIndex for Storage {
@@ -68,7 +67,7 @@ impl Storage {
         index_name: &str,
         is_reverse: bool,
         condition: Option<(&IndexOperator, Value)>,
-    ) -> Result<IndexScan<'_>> {
+    ) -> Result<EntryScan<'_>> {
         let table = Arc::clone(relation.table());
         let index = table
             .named_index(index_name)
@@ -81,11 +80,20 @@ impl Storage {
             None => (everything, None),
             Some((operator, value)) => match entries_of(&entries, operator, &value, self.index_has_nulls)? {
                 Some(range) => (range, None),
-                None => (everything, Some((operator.clone(), value))),
+                None => (everything, Some(Condition(operator.clone(), value))),
             },
         };
         let rows = self.relation_rows(relation)?.ok_or_else(nothing)?;
-        Ok(IndexScan { storage: self, table, rows, range, is_reverse, condition })
+        Ok(EntryScan {
+            storage: self,
+            table,
+            rows,
+            ranges: VecDeque::from([range]),
+            is_unique: false,
+            condition,
+            is_reverse,
+            with_keys: true,
+        })
     }
 
     fn add_index(&mut self, table_name: &str, index_name: &str, column: &OrderByExpr) -> Result<()> {
@@ -164,59 +172,21 @@ fn entries_of(
     Ok(Some(entries.range_of_ranks(start, end.max(start))))
 }
 
-/// The rows that the entries of an index name.
-struct IndexScan<'a> {
-    storage: &'a Storage,
-    table: Arc<Table>,
-    rows: Tree,
-    range: Range,
-    is_reverse: bool,
-    /// What the value of an entry has to fulfil, where the range does not say it.
-    condition: Option<(IndexOperator, Value)>,
-}
+/// A value, and the relation to it that others have to stand in.
+pub(super) struct Condition(IndexOperator, Value);
 
-impl IndexScan<'_> {
-    fn next_row(&mut self) -> Result<Option<(Key, Vec<Value>)>> {
-        let damaged = |reason: &str| Error::Damaged {
-            what: format!("an index of {}", self.table.name),
-            reason: reason.to_owned(),
-        };
-        let (entry, len) = loop {
-            let entry =
-                if self.is_reverse { self.range.next_entry_back()? } else { self.range.next_entry()? };
-            let Some((entry, _)) = entry else { return Ok(None) };
-            let len = first_value_len(entry).ok_or_else(|| damaged("an entry holds no value"))?;
-            match &self.condition {
-                Some((operator, value)) if !fulfils(&entry[..len], operator, value)? => {}
-                _ => break (entry.to_vec(), len),
-            }
-        };
-        let key = &entry[len..];
-        let row = self.rows.get(key)?.ok_or_else(|| damaged("an entry names a row that is not there"))?;
-        self.storage.touch(1);
-        let row = decode_row(&self.table, &row)?;
-        Ok(Some((self.storage.glue_key(&self.table, key, &row)?, row)))
-    }
-}
-
-/// Whether the value of an entry stands in a relation to another one.
-fn fulfils(entry: &[u8], operator: &IndexOperator, value: &Value) -> Result<bool> {
-    let own = key::decode(entry)?.pop().unwrap_or(Value::Null);
-    let order = own.evaluate_cmp(value);
-    Ok(match operator {
-        IndexOperator::Eq => order == Some(Ordering::Equal),
-        IndexOperator::Gt => order == Some(Ordering::Greater),
-        IndexOperator::GtEq => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-        IndexOperator::Lt => order == Some(Ordering::Less),
-        IndexOperator::LtEq => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-    })
-}
-
-impl Iterator for IndexScan<'_> {
-    type Item = GlueResult<(Key, Vec<Value>)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = self.next_row();
-        self.storage.glue(row).transpose()
+impl Condition {
+    /// Whether the encoded value of an entry stands in the relation.
+    pub(super) fn holds(&self, entry: &[u8]) -> Result<bool> {
+        let Self(operator, value) = self;
+        let own = key::decode(entry)?.pop().unwrap_or(Value::Null);
+        let order = own.evaluate_cmp(value);
+        Ok(match operator {
+            IndexOperator::Eq => order == Some(Ordering::Equal),
+            IndexOperator::Gt => order == Some(Ordering::Greater),
+            IndexOperator::GtEq => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+            IndexOperator::Lt => order == Some(Ordering::Less),
+            IndexOperator::LtEq => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+        })
     }
 }

@@ -111,6 +111,11 @@ impl Storage {
         Ok(Some(table))
     }
 
+    /// Whether there is a table of this name, as the transaction sees it.
+    pub(crate) fn has_table(&self, name: &str) -> Result<bool> {
+        Ok(self.txn.metadata(&Table::tree_key(name))?.is_some())
+    }
+
     /// A table that has to be there.
     fn known_table(&self, name: &str) -> Result<Arc<Table>> {
         self.table(name)?.ok_or_else(|| Error::Statement(ExecuteError::TableNotFound(name.to_owned()).into()))

@@ -29,6 +29,10 @@ impl GlueStore for Storage {
                 let Some(relation) = self.relation(source.table)? else { return Ok(None) };
                 source.hint.schema(relation.table())
             };
+            if self.is_writing {
+                // Writing checks them, once all rows of the statement are there.
+                schema.foreign_keys.clear();
+            }
             table_name.clone_into(&mut schema.table_name);
             Ok(Some(schema))
         }))

@@ -11,7 +11,7 @@ use gluesql_core::{
 };
 use prolly_core::{Range, Tree, ValueRef};
 
-use super::{Storage, relation::Relation};
+use super::{Storage, index::Condition, relation::Relation};
 use crate::{
     Error, Result,
     key::first_value_len,
@@ -83,6 +83,7 @@ impl Storage {
             rows,
             ranges,
             is_unique,
+            condition: None,
             is_reverse: hint.reverse,
             with_keys: hint.purpose != Purpose::Read,
         })
@@ -227,39 +228,23 @@ impl Iterator for Scan<'_> {
 
 /// The rows that entries of an index name.
 pub(super) struct EntryScan<'a> {
-    storage: &'a Storage,
-    table: Arc<Table>,
-    rows: Tree,
-    ranges: VecDeque<Range>,
+    pub(super) storage: &'a Storage,
+    pub(super) table: Arc<Table>,
+    pub(super) rows: Tree,
+    pub(super) ranges: VecDeque<Range>,
     /// Whether the key of a row is what its entry holds, not the end of the entry's key.
-    is_unique: bool,
-    is_reverse: bool,
-    with_keys: bool,
+    pub(super) is_unique: bool,
+    /// What the values of entries have to fulfil, where the ranges do not say it. Not for unique ones.
+    pub(super) condition: Option<Condition>,
+    pub(super) is_reverse: bool,
+    pub(super) with_keys: bool,
 }
 
 impl EntryScan<'_> {
     fn next_row(&mut self) -> Result<Option<(Key, Vec<Value>)>> {
-        let damaged = |reason: &str| Error::Damaged {
-            what: format!("an index of {}", self.table.name),
-            reason: reason.to_owned(),
-        };
-        let row_key = loop {
-            let range = if self.is_reverse { self.ranges.back_mut() } else { self.ranges.front_mut() };
-            let Some(range) = range else { return Ok(None) };
-            let entry = if self.is_reverse { range.next_entry_back()? } else { range.next_entry()? };
-            match entry {
-                Some((_, ValueRef::Inline(key))) if self.is_unique => break key.to_vec(),
-                Some(_) if self.is_unique => return Err(damaged("an entry holds no key")),
-                Some((entry, _)) => {
-                    let len = first_value_len(entry).ok_or_else(|| damaged("an entry holds no value"))?;
-                    break entry[len..].to_vec();
-                }
-                None if self.is_reverse => drop(self.ranges.pop_back()),
-                None => drop(self.ranges.pop_front()),
-            }
-        };
-        let row =
-            self.rows.get(&row_key)?.ok_or_else(|| damaged("an entry names a row that is not there"))?;
+        let Some(row_key) = self.next_row_key()? else { return Ok(None) };
+        let row = self.rows.get(&row_key)?;
+        let row = row.ok_or_else(|| self.damaged("an entry names a row that is not there"))?;
         self.storage.touch(1);
         let row = decode_row(&self.table, &row)?;
         let key = match self.with_keys {
@@ -267,6 +252,37 @@ impl EntryScan<'_> {
             false => Key::None,
         };
         Ok(Some((key, row)))
+    }
+
+    fn next_row_key(&mut self) -> Result<Option<Vec<u8>>> {
+        loop {
+            let range = if self.is_reverse { self.ranges.back_mut() } else { self.ranges.front_mut() };
+            let Some(range) = range else { return Ok(None) };
+            let entry = if self.is_reverse { range.next_entry_back()? } else { range.next_entry()? };
+            match entry {
+                None if self.is_reverse => drop(self.ranges.pop_back()),
+                None => drop(self.ranges.pop_front()),
+                Some((_, ValueRef::Inline(key))) if self.is_unique => return Ok(Some(key.to_vec())),
+                // A long key of a row is kept beside the tree.
+                Some(_) if self.is_unique => {
+                    let key = if self.is_reverse { range.read_value_back()? } else { range.read_value()? };
+                    return Ok(Some(key.ok_or_else(|| self.damaged("an entry holds no key"))?));
+                }
+                Some((entry, _)) => {
+                    let Some(len) = first_value_len(entry) else {
+                        return Err(self.damaged("an entry holds no value"));
+                    };
+                    let (value, key) = entry.split_at(len);
+                    if self.condition.as_ref().map_or(Ok(true), |condition| condition.holds(value))? {
+                        return Ok(Some(key.to_vec()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn damaged(&self, reason: &str) -> Error {
+        Error::Damaged { what: format!("an index of table {:?}", self.table.name), reason: reason.to_owned() }
     }
 }
 

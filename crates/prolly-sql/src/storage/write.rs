@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use gluesql_core::{
     data::{Key, Schema, Value},
     error::Result as GlueResult,
-    executor::{DeleteError, ValidateError},
+    executor::{DeleteError, InsertError, ValidateError},
     store::StoreMut,
 };
+use prolly_core::MAX_KEY_BYTES;
 use prolly_version::{TreeKey, TreeKind};
 
 use super::Storage;
@@ -30,6 +31,24 @@ struct NewEntry<'a> {
     value: Vec<u8>,
     /// The key of the row.
     row: Vec<u8>,
+}
+
+/// A row of another table that a row refers to.
+struct Reference {
+    parent: String,
+    /// The column that refers, by its id.
+    column: u64,
+    /// The key that is referred to.
+    key: Vec<u8>,
+}
+
+impl NewEntry<'_> {
+    /// What the row refers to by the value of this entry; `None` where the index is not of such values.
+    fn reference(&self) -> Option<Reference> {
+        let IndexKind::Referencing { table, column } = &self.index.kind else { return None };
+        let key = self.key[..self.key.len() - self.row.len()].to_vec();
+        Some(Reference { parent: table.clone(), column: *column, key })
+    }
 }
 
 impl StoreMut for Storage {
@@ -110,16 +129,18 @@ impl Storage {
     fn build_index(&mut self, table: &Table, index: &Index) -> Result<()> {
         let tree = table.index_tree(index);
         self.txn.create(&tree, Vec::new())?;
+        let mut references = Vec::new();
         let mut rows = self.rows(table)?.range::<&[u8]>(..)?;
         while let Some((key, row)) = rows.next_pair()? {
             self.touch(1);
             let row = decode_row(table, &row)?;
             if let Some((entry_key, value)) = table.index_entry(index, &row, &key)? {
                 let entry = NewEntry { index, tree: tree.clone(), key: entry_key, value, row: key };
+                references.extend(entry.reference());
                 self.add_entry(table, entry)?;
             }
         }
-        Ok(())
+        self.check_references(table, &references)
     }
 
     fn drop_table(&mut self, name: &str) -> Result<()> {
@@ -137,6 +158,10 @@ impl Storage {
     fn append(&mut self, name: &str, rows: Vec<Vec<Value>>) -> Result<()> {
         let table = self.writable_table(name)?;
         let tree = Table::tree_key(name);
+        if self.making.as_deref() == Some(name) {
+            // Of the rows of a query, GlueSQL takes the types of some for those of all.
+            rows.iter().try_for_each(|row| check_types(&table, row))?;
+        }
         let mut edits = Vec::with_capacity(rows.len());
         match &table.key {
             PrimaryKey::RowId => {
@@ -237,7 +262,8 @@ impl Storage {
     /// Writes rows, and what follows from them in the indexes. Of edits of one key, one may remove and one set it.
     ///
     /// # Errors
-    /// A key that is set twice, or a second row with a value that has to be unique: `ValidateError`.
+    /// A key that is set twice, or a second row with a value that has to be unique: `ValidateError`. A row that refers to one which
+    /// is not there, not even now: `InsertError`.
     pub(super) fn edit_rows(&mut self, table: &Table, edits: Vec<RowEdit>) -> Result<()> {
         let tree = Table::tree_key(&table.name);
         // Rows that were read in their order are all different.
@@ -249,9 +275,16 @@ impl Storage {
                 }
             }
         }
-        if !table.indexes.is_empty() {
-            self.edit_indexes(table, &edits)?;
+        if let Some((key, _)) = edits.iter().find(|(key, _)| key.len() > MAX_KEY_BYTES) {
+            let (name, len) = (&table.name, key.len());
+            return Err(Error::Refused(format!(
+                "the primary key of a row of table {name:?} takes {len} bytes, more than {MAX_KEY_BYTES}"
+            )));
         }
+        let references = match table.indexes.is_empty() {
+            true => Vec::new(),
+            false => self.edit_indexes(table, &edits)?,
+        };
         let (gone, kept): (Vec<_>, Vec<_>) = edits.into_iter().partition(|(_, row)| row.is_none());
         for (key, _) in gone {
             self.txn.delete(&tree, key)?;
@@ -262,10 +295,11 @@ impl Storage {
                 self.txn.put(&tree, key, row)?;
             }
         }
-        Ok(())
+        self.check_references(table, &references)
     }
 
-    fn edit_indexes(&mut self, table: &Table, edits: &[RowEdit]) -> Result<()> {
+    /// Brings the indexes up to date with edits of rows; returns what these refer to and did not before.
+    fn edit_indexes(&mut self, table: &Table, edits: &[RowEdit]) -> Result<Vec<Reference>> {
         let rows = Table::tree_key(&table.name);
         let left: HashSet<_> = edits.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| key).collect();
         let mut new = Vec::new();
@@ -293,15 +327,46 @@ impl Storage {
                 }
             }
         }
+        let references = new.iter().filter_map(NewEntry::reference).collect();
         // Once all old entries are gone, so that rows may swap what has to be unique.
         for entry in new {
             self.add_entry(table, entry)?;
+        }
+        Ok(references)
+    }
+
+    /// Refuses what refers to rows that are not there. These have to stay until the transaction ends.
+    fn check_references(&self, table: &Table, references: &[Reference]) -> Result<()> {
+        for Reference { parent, column, key } in references {
+            if self.txn.get_expecting(&Table::tree_key(parent), key)?.is_some() {
+                self.touch(1);
+                continue;
+            }
+            let column = table.column(*column).map(|column| &column.def.name);
+            let foreign = table.foreign_keys.iter().find(|foreign| {
+                foreign.referenced_table_name == *parent && Some(&foreign.referencing_column_name) == column
+            });
+            let value = crate::key::decode(key)?.pop().unwrap_or(Value::Null);
+            let error = InsertError::CannotFindReferencedValue {
+                table_name: parent.clone(),
+                column_name: foreign
+                    .map(|foreign| foreign.referenced_column_name.clone())
+                    .unwrap_or_default(),
+                referenced_value: String::from(value),
+            };
+            return Err(Error::Statement(error.into()));
         }
         Ok(())
     }
 
     fn add_entry(&mut self, table: &Table, entry: NewEntry<'_>) -> Result<()> {
         let NewEntry { index, tree, key, value, row } = entry;
+        if key.len() > MAX_KEY_BYTES {
+            let (of, len) = (table.index_text(index), key.len());
+            return Err(Error::Refused(format!(
+                "an entry of {of} takes {len} bytes, more than {MAX_KEY_BYTES}: an indexed value cannot be longer"
+            )));
+        }
         if let IndexKind::Unique { column } = index.kind
             && let Some(other) = self.txn.get(&tree, &key)?
             && other != row
@@ -352,6 +417,14 @@ impl Storage {
             })
             .collect()
     }
+}
+
+fn check_types(table: &Table, row: &[Value]) -> Result<()> {
+    for (column, value) in table.columns.iter().flatten().zip(row) {
+        value.validate_type(&column.def.data_type)?;
+        value.validate_null(column.def.nullable)?;
+    }
+    Ok(())
 }
 
 fn duplicate_key(key: Key) -> Error {

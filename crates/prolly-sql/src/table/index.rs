@@ -39,6 +39,17 @@ impl Table {
         TreeKey::new(TreeKind::TABLE_INDEX, name)
     }
 
+    /// What an index is, for a message.
+    pub(crate) fn index_text(&self, index: &Index) -> String {
+        let column = |id: u64| self.column(id).map_or("", |column| &column.def.name);
+        match &index.kind {
+            IndexKind::Named { name, .. } => format!("index {name:?} of table {:?}", self.name),
+            IndexKind::Unique { column: id } | IndexKind::Referencing { column: id, .. } => {
+                format!("the index of column {:?} of table {:?}", column(*id), self.name)
+            }
+        }
+    }
+
     /// What the names of the trees begin with that index the columns which refer to a table.
     pub(crate) fn referencing_prefix(parent: &str) -> Vec<u8> {
         [parent.as_bytes(), &[SEPARATOR, REFERENCING]].concat()

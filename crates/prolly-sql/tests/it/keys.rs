@@ -1,6 +1,6 @@
 //! Primary keys of several columns, tables without one, constraints, and changing tables.
 
-use prolly_sql::Value;
+use prolly_sql::{Error, Value};
 
 use crate::support::{failure, memory, rows, rows_with, run};
 
@@ -112,6 +112,79 @@ fn a_row_that_is_referred_to_stays() {
     failure(&mut c, "DELETE FROM q WHERE id = 12");
     failure(&mut c, "DROP TABLE q");
     run(&mut c, "DROP TABLE c; DROP TABLE q");
+}
+
+#[test]
+fn a_row_may_refer_to_one_that_its_statement_adds() {
+    let mut c = memory().connect().unwrap();
+    run(
+        &mut c,
+        "CREATE TABLE n (id INT PRIMARY KEY, up INT, FOREIGN KEY (up) REFERENCES n (id));
+         INSERT INTO n VALUES (1, NULL), (2, 1), (3, 4), (4, 4)",
+    );
+    let error = failure(&mut c, "INSERT INTO n VALUES (5, 6)");
+    assert!(error.to_string().contains("n.id with value \"6\""), "{error}");
+    failure(&mut c, "UPDATE n SET up = 9 WHERE id = 1");
+    run(&mut c, "UPDATE n SET up = id + 1 WHERE id < 3; UPDATE n SET up = 1 WHERE id > 2");
+    failure(&mut c, "DELETE FROM n WHERE id = 1");
+    run(&mut c, "UPDATE n SET up = id; DELETE FROM n WHERE id < 3 OR id > 3; DELETE FROM n");
+    assert_eq!(rows(&mut c, "SELECT COUNT(*) FROM n"), ["0"]);
+    // What is copied from a query is checked, too.
+    run(&mut c, "INSERT INTO n VALUES (1, NULL)");
+    failure(&mut c, "CREATE TABLE m (up INT, FOREIGN KEY (up) REFERENCES n (id)) AS SELECT 2 AS up");
+    run(&mut c, "ALTER TABLE n RENAME COLUMN id TO key; INSERT INTO n VALUES (2, 1)");
+    failure(&mut c, "INSERT INTO n VALUES (3, 9)");
+}
+
+#[test]
+fn rows_with_long_keys_are_found_by_unique_columns() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id TEXT PRIMARY KEY, e INT UNIQUE)");
+    let long = "x".repeat(5000);
+    run(&mut c, &format!("INSERT INTO t VALUES ('a', 1), ('{long}', 100), ('b', 200)"));
+    assert_eq!(rows(&mut c, "SELECT e FROM t WHERE e = 100"), ["100"]);
+    assert_eq!(rows(&mut c, "SELECT e FROM t WHERE e > 50 ORDER BY e DESC"), ["200", "100"]);
+    run(&mut c, "UPDATE t SET e = 101 WHERE e = 100; DELETE FROM t WHERE e BETWEEN 100 AND 150");
+    assert_eq!(rows(&mut c, "SELECT id FROM t"), ["a", "b"]);
+}
+
+#[test]
+fn what_is_too_long_for_a_key_is_refused_by_name() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (id TEXT PRIMARY KEY, u TEXT UNIQUE, i TEXT); CREATE INDEX by_i ON t (i)");
+    let long = "x".repeat(70_000);
+    for (row, what) in [
+        (format!("('{long}', 'u', 'i')"), "the primary key of a row of table \"t\""),
+        (format!("('a', '{long}', 'i')"), "column \"u\" of table \"t\""),
+        (format!("('a', 'u', '{long}')"), "index \"by_i\" of table \"t\""),
+    ] {
+        let error = failure(&mut c, &format!("INSERT INTO t VALUES {row}"));
+        assert!(matches!(&error, Error::Refused(text) if text.contains(what)), "{error}");
+    }
+}
+
+#[test]
+fn a_column_cannot_become_a_primary_key() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (x INT); CREATE TABLE k (id INT PRIMARY KEY)");
+    for table in ["t", "k"] {
+        let error = failure(&mut c, &format!("ALTER TABLE {table} ADD COLUMN y INT DEFAULT 1 PRIMARY KEY"));
+        assert!(error.to_string().contains("\"y\""), "{error}");
+    }
+}
+
+#[test]
+fn a_table_that_is_there_is_not_made_from_a_query() {
+    let mut c = memory().connect().unwrap();
+    run(&mut c, "CREATE TABLE t (a INT PRIMARY KEY, b TEXT); INSERT INTO t VALUES (1, 'x')");
+    run(&mut c, "CREATE TABLE IF NOT EXISTS t AS SELECT 'q' AS a, 5 AS b");
+    assert_eq!(rows(&mut c, "SELECT * FROM t"), ["1 x"]);
+    run(&mut c, "CREATE TABLE IF NOT EXISTS u AS SELECT a + 1 AS a, b FROM t");
+    assert_eq!(rows(&mut c, "SELECT * FROM u"), ["2 x"]);
+    run(&mut c, "INSERT INTO t VALUES (2, 'y')");
+    let mixed = "CREATE TABLE v AS SELECT CASE WHEN a = 1 THEN 1 ELSE 'two' END AS x FROM t";
+    failure(&mut c, mixed);
+    failure(&mut c, "SELECT * FROM v");
 }
 
 #[test]
