@@ -11,7 +11,7 @@
 //! | `access` | choosing between the key, an index and the whole table |
 //! | `condition`, `constant` | from conditions to keys |
 //! | `order`, `summary`, `lookup` | sorts, aggregates, and joins that need not read all rows |
-//! | `like`, `logic` | what is rewritten to mean what SQL says |
+//! | `like`, `logic` | what is rewritten to mean what SQL says of patterns and of `NULL` |
 //! | `hint`, `ranges` | what is written into names, and read from them by the storage |
 //! | `scope`, `walk` | what names mean, and plans taken apart |
 //!

@@ -4,20 +4,22 @@
 //! statement, and no text is made of it. Text in a parameter means what a literal of the same text means, everywhere.
 
 mod adapt;
+mod kind;
 mod number;
 mod walk;
 
 use std::sync::Arc;
 
 use gluesql_core::{
-    ast::{ColumnDef, Expr, Literal, Query, SetExpr, Statement, Values},
+    ast::{ColumnDef, DataType, Expr, Function, Literal, Query, SetExpr, Statement, TableFactor, Values},
     data::Value,
     sqlparser::ast as sql,
     translate::{IntoParamLiteral, ParamLiteral, translate_with_params},
 };
 
 use self::{
-    number::{Decimals, compared, number},
+    kind::Tables,
+    number::{Numbers, compared, decimal, is_misread, nearest, number, written},
     walk::Visitor,
 };
 use crate::{Error, Result, table::Table};
@@ -49,21 +51,23 @@ impl<'a> Parameters<'a> {
         table_of: impl Fn(&str) -> Result<Option<Arc<Table>>>,
     ) -> Result<Statement> {
         let mut statement = translate_with_params(statement, &self.marks)?;
-        let mut binding = Binding { parameters: self, tables: Vec::new(), compares: false };
+        let mut binding = Binding { parameters: self, tables: Vec::new(), compares: false, misreads: false };
         walk::statement(&mut statement, &mut binding);
-        if binding.compares {
-            let mut decimals = Decimals::default();
-            for (name, alias) in binding.tables {
+        let Binding { tables, compares, misreads, .. } = binding;
+        if compares {
+            let mut found = Tables::new();
+            for name in tables {
                 if let Some(table) = table_of(&name)? {
-                    decimals.add(alias, table);
+                    found.insert(name, table);
                 }
             }
-            if decimals.any() {
-                walk::statement(&mut statement, &mut decimals);
-            }
+            walk::statement(&mut statement, &mut Numbers::new(&found));
         }
-        if !self.values.is_empty() {
+        if !self.values.is_empty() || misreads {
             store(&mut statement, table_of)?;
+        }
+        if misreads {
+            walk::statement(&mut statement, &mut Floats);
         }
         Ok(statement)
     }
@@ -78,10 +82,12 @@ impl<'a> Parameters<'a> {
 /// Puts values in the places of their marks, and finds out what there is in a statement.
 struct Binding<'a> {
     parameters: &'a Parameters<'a>,
-    /// What is read from, each with its alias.
-    tables: Vec<(String, String)>,
-    /// Whether anything is compared with a number.
+    /// What is read from.
+    tables: Vec<String>,
+    /// Whether anything is compared.
     compares: bool,
+    /// Whether a number is written that GlueSQL would take for another float than the nearest one.
+    misreads: bool,
 }
 
 impl Visitor for Binding<'_> {
@@ -99,13 +105,18 @@ impl Visitor for Binding<'_> {
             }
             self.compares = true;
         }
+        self.misreads |=
+            matches!(expr, Expr::Literal(_)) && written(expr).is_some_and(|number| is_misread(&number));
     }
 
-    fn table(&mut self, name: &str, alias: Option<&str>) {
-        self.tables.push((name.to_owned(), alias.unwrap_or(name).to_owned()));
+    fn enter(&mut self, from: &mut dyn Iterator<Item = &TableFactor>) {
+        self.tables.extend(from.filter_map(|factor| match factor {
+            TableFactor::Table { name, .. } => Some(name.clone()),
+            _ => None,
+        }));
     }
 
-    fn column(&mut self, expr: &Expr, label: &mut String) {
+    fn column(&mut self, expr: &mut Expr, label: &mut String) {
         // The label of a name in quotes has the quotes.
         if let Expr::Identifier(name) = expr
             && label.starts_with('"')
@@ -115,14 +126,43 @@ impl Visitor for Binding<'_> {
     }
 }
 
-impl Visitor for Decimals {
+/// Makes floats of numbers in results and in calculations that GlueSQL would take for others.
+struct Floats;
+
+impl Floats {
+    fn read(expr: &mut Expr) {
+        if let Expr::Literal(Literal::Number(_)) = expr
+            && let Some(number) = written(expr)
+            && is_misread(&number)
+            && let Some(value) = nearest(&number)
+        {
+            *expr = Expr::Value(Value::F64(value));
+        }
+    }
+}
+
+impl Visitor for Floats {
     fn expr(&mut self, expr: &mut Expr) {
-        self.convert(expr);
+        match expr {
+            Expr::BinaryOp { left, right, .. } => {
+                Self::read(left);
+                Self::read(right);
+            }
+            Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => Self::read(expr),
+            Expr::Function(function) => {
+                if let Function::Cast { expr, data_type: DataType::Float } = &mut **function {
+                    Self::read(expr);
+                }
+            }
+            _ => {}
+        }
     }
 
-    fn table(&mut self, _name: &str, _alias: Option<&str>) {}
+    fn enter(&mut self, _from: &mut dyn Iterator<Item = &TableFactor>) {}
 
-    fn column(&mut self, _expr: &Expr, _label: &mut String) {}
+    fn column(&mut self, expr: &mut Expr, _label: &mut String) {
+        Self::read(expr);
+    }
 }
 
 /// Makes values that are stored in columns of the columns' types.
@@ -159,6 +199,15 @@ fn store(statement: &mut Statement, table_of: impl FnOnce(&str) -> Result<Option
 fn store_one(expr: &mut Expr, def: &ColumnDef) -> Result<()> {
     if let Expr::Value(value) = expr {
         *expr = stored(value, def)?;
+    } else if let Some(number) = written(expr).filter(is_misread) {
+        let value = match def.data_type {
+            DataType::Float => nearest(&number).map(Value::F64),
+            DataType::Decimal => decimal(&number).map(Value::Decimal),
+            _ => None,
+        };
+        if let Some(value) = value {
+            *expr = Expr::Value(value);
+        }
     }
     Ok(())
 }

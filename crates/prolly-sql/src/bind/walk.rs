@@ -13,11 +13,14 @@ pub(super) trait Visitor {
     /// Visits an expression, before those in it.
     fn expr(&mut self, expr: &mut Expr);
 
-    /// Visits what is read from.
-    fn table(&mut self, name: &str, alias: Option<&str>);
+    /// Enters a query that reads from these, or a statement that writes to one.
+    fn enter(&mut self, from: &mut dyn Iterator<Item = &TableFactor>);
+
+    /// Leaves the query, or the statement, that was entered last.
+    fn leave(&mut self) {}
 
     /// Visits a column of a result, before its expression.
-    fn column(&mut self, expr: &Expr, label: &mut String);
+    fn column(&mut self, _expr: &mut Expr, _label: &mut String) {}
 }
 
 type Visit<'a> = dyn Visitor + 'a;
@@ -27,15 +30,17 @@ pub(super) fn statement(statement: &mut Statement, visit: &mut Visit<'_>) {
     match statement {
         Statement::Query(query) | Statement::Insert { source: query, .. } => self::query(query, visit),
         Statement::Update { table_name, assignments, selection } => {
-            visit.table(table_name, None);
+            enter(table_name, visit);
             for assignment in assignments {
                 expr(&mut assignment.value, visit);
             }
             optional(selection, visit);
+            visit.leave();
         }
         Statement::Delete { table_name, selection } => {
-            visit.table(table_name, None);
+            enter(table_name, visit);
             optional(selection, visit);
+            visit.leave();
         }
         Statement::CreateTable { columns, source, .. } => {
             columns.iter_mut().flatten().for_each(|column| column_def(column, visit));
@@ -66,6 +71,16 @@ pub(super) fn statement(statement: &mut Statement, visit: &mut Visit<'_>) {
     }
 }
 
+fn enter(table: &str, visit: &mut Visit<'_>) {
+    let factor = TableFactor::Table { name: table.to_owned(), alias: None };
+    visit.enter(&mut std::iter::once(&factor));
+}
+
+/// What a query reads from.
+pub(super) fn sources(select: &Select) -> impl Iterator<Item = &TableFactor> {
+    std::iter::once(&select.from.relation).chain(select.from.joins.iter().map(|join| &join.relation))
+}
+
 fn column_def(column: &mut ColumnDef, visit: &mut Visit<'_>) {
     optional(&mut column.default, visit);
 }
@@ -73,10 +88,17 @@ fn column_def(column: &mut ColumnDef, visit: &mut Visit<'_>) {
 fn query(query: &mut Query, visit: &mut Visit<'_>) {
     let Query { body, order_by, limit, offset } = query;
     match body {
-        SetExpr::Select(select) => self::select(select, visit),
-        SetExpr::Values(Values(rows)) => rows.iter_mut().for_each(|row| all(row, visit)),
+        SetExpr::Select(select) => {
+            visit.enter(&mut sources(select));
+            self::select(select, visit);
+        }
+        SetExpr::Values(Values(rows)) => {
+            visit.enter(&mut std::iter::empty());
+            rows.iter_mut().for_each(|row| all(row, visit));
+        }
     }
     order_by.iter_mut().for_each(|order| expr(&mut order.expr, visit));
+    visit.leave();
     optional(limit, visit);
     optional(offset, visit);
 }
@@ -111,10 +133,7 @@ fn table(table: &mut TableFactor, visit: &mut Visit<'_>) {
     match table {
         TableFactor::Derived { subquery, .. } => query(subquery, visit),
         TableFactor::Series { size, .. } => expr(size, visit),
-        TableFactor::Table { name, alias } => {
-            visit.table(name, alias.as_ref().map(|alias| alias.name.as_str()))
-        }
-        TableFactor::Dictionary { .. } => {}
+        TableFactor::Table { .. } | TableFactor::Dictionary { .. } => {}
     }
 }
 

@@ -1,17 +1,20 @@
 //! Choosing how a table is read: by its key, by an index, or whole.
 
 use gluesql_core::{
-    ast::{Expr, IndexOperator},
+    ast::{BinaryOperator, ColumnDef, DataType, Expr, IndexOperator, Literal},
     data::Value,
-    plan::{ExprPlan, IndexPredicatePlan, TableAccessPlan},
+    executor::evaluate_stateless,
+    plan::{ExprPlan, FunctionExprPlan, IndexPredicatePlan, TableAccessPlan, plan_scalar_expr},
 };
 
 use super::{
     Tables,
     condition::{Found, Part, encoded, keys},
+    constant::text,
     hint::Access,
     ranges::KeyRanges,
     scope::{ColumnRef, Scope},
+    walk::children,
 };
 use crate::{
     Result,
@@ -54,7 +57,11 @@ pub(crate) fn order_of(table: &Table, access: &Access) -> Vec<usize> {
 /// The column that an index is of; `None` when it is of an expression.
 pub(super) fn column_of(table: &Table, index: &Index) -> Option<usize> {
     let columns = table.columns.as_ref()?;
-    match (&index.kind, &index.expr) {
+    let mut expr = &index.expr;
+    while let Expr::Nested(inner) = expr {
+        expr = inner;
+    }
+    match (&index.kind, expr) {
         (IndexKind::Unique { column } | IndexKind::Referencing { column, .. }, _) => {
             columns.iter().position(|candidate| candidate.id == *column)
         }
@@ -189,20 +196,90 @@ pub(super) fn named(table: &Table, name: &str) -> Option<usize> {
     )
 }
 
-/// The condition that GlueSQL took for reading an index, as it was; `None` when the index is not of a column, or is read whole.
+/// The condition that GlueSQL took for reading an index, as it was; `None` when the index is read whole, or surely has what the
+/// condition compares it with.
 pub(super) fn taken(table: &Table, alias: &str, access: &TableAccessPlan) -> Option<(usize, ExprPlan)> {
     let TableAccessPlan::Index { name, predicate: Some(IndexPredicatePlan { operator, expr }), .. } = access
     else {
         return None;
     };
-    let index = named(table, name)?;
-    let column = &table.columns.as_ref()?[column_of(table, &table.indexes[index])?].def;
-    let column =
-        Box::new(ExprPlan::CompoundIdentifier { alias: alias.to_owned(), ident: column.name.clone() });
-    let condition = match (operator, expr) {
-        (IndexOperator::Eq, ExprPlan::Value(Value::Null)) => ExprPlan::IsNull(column),
-        (IndexOperator::Lt, ExprPlan::Value(Value::Null)) => ExprPlan::IsNotNull(column),
-        _ => ExprPlan::BinaryOp { left: column, op: operator.clone().into(), right: Box::new(expr.clone()) },
+    let position = named(table, name)?;
+    let index = &table.indexes[position];
+    let indexed = match column_of(table, index) {
+        Some(column) => of_alias(alias, table.columns.as_ref()?[column].def.name.clone()),
+        None => {
+            let mut indexed = plan_scalar_expr(index.expr.clone());
+            if is_of_family(&indexed, expr) {
+                return None;
+            }
+            qualify(&mut indexed, alias);
+            indexed
+        }
     };
-    Some((index, condition))
+    let indexed = Box::new(indexed);
+    let condition = match (operator, expr) {
+        (IndexOperator::Eq, ExprPlan::Value(Value::Null)) => ExprPlan::IsNull(indexed),
+        (IndexOperator::Lt, ExprPlan::Value(Value::Null)) => ExprPlan::IsNotNull(indexed),
+        _ => ExprPlan::BinaryOp { left: indexed, op: operator.clone().into(), right: Box::new(expr.clone()) },
+    };
+    Some((position, condition))
+}
+
+/// Whether the values of an expression compare with a constant as GlueSQL's index scan compares them: a text that is compared
+/// with dates, say, is one to it.
+fn is_of_family(indexed: &ExprPlan, constant: &ExprPlan) -> bool {
+    if matches!(constant, ExprPlan::Value(Value::Null)) {
+        return true;
+    }
+    let is_text = text(constant).is_some();
+    match indexed {
+        ExprPlan::Nested(inner) => is_of_family(inner, constant),
+        ExprPlan::BinaryOp { op: BinaryOperator::StringConcat, .. } => is_text,
+        ExprPlan::BinaryOp { .. } | ExprPlan::UnaryOp { .. } | ExprPlan::Literal(Literal::Number(_)) => {
+            !is_text
+        }
+        ExprPlan::Function(function) => {
+            is_text && matches!(**function, FunctionExprPlan::Cast { data_type: DataType::Text, .. })
+        }
+        _ => false,
+    }
+}
+
+fn of_alias(alias: &str, ident: String) -> ExprPlan {
+    ExprPlan::CompoundIdentifier { alias: alias.to_owned(), ident }
+}
+
+fn qualify(expr: &mut ExprPlan, alias: &str) {
+    if let ExprPlan::Identifier(name) = expr {
+        *expr = of_alias(alias, std::mem::take(name));
+    }
+    children(expr).into_iter().for_each(|child| qualify(child, alias));
+}
+
+/// Whether no row can have the key that GlueSQL is to fetch one by, because it is `NULL` or not of the key's type.
+pub(super) fn is_no_key(table: &Table, expr: &ExprPlan) -> bool {
+    let Some(column) = key_column(table) else { return false };
+    match evaluate_stateless(None, expr) {
+        Ok(value) => value.is_null() || value.try_into_value(&column.data_type, false).is_err(),
+        // It is of rows.
+        Err(_) => false,
+    }
+}
+
+/// The condition that GlueSQL took for fetching a row by its key.
+pub(super) fn of_key_column(table: &Table, alias: &str, expr: &ExprPlan) -> Option<ExprPlan> {
+    Some(ExprPlan::BinaryOp {
+        left: Box::new(of_alias(alias, key_column(table)?.name.clone())),
+        op: BinaryOperator::Eq,
+        right: Box::new(expr.clone()),
+    })
+}
+
+fn key_column(table: &Table) -> Option<&ColumnDef> {
+    match &table.key {
+        PrimaryKey::Columns(columns) if columns.len() == 1 => {
+            Some(&table.columns.as_ref()?.get(columns[0])?.def)
+        }
+        _ => None,
+    }
 }

@@ -87,14 +87,19 @@ fn is_constant(expr: &ExprPlan) -> bool {
     match expr {
         ExprPlan::Literal(_) | ExprPlan::Value(_) | ExprPlan::TypedString { .. } => true,
         ExprPlan::Nested(inner)
-        | ExprPlan::UnaryOp { op: UnaryOperator::Plus | UnaryOperator::Minus, expr: inner } => {
-            is_constant(inner)
+        | ExprPlan::IsNull(inner)
+        | ExprPlan::IsNotNull(inner)
+        | ExprPlan::UnaryOp { expr: inner, .. } => is_constant(inner),
+        // Of NULL GlueSQL makes something else than SQL.
+        ExprPlan::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, left, right } => {
+            is_truth_value(left) && is_truth_value(right)
         }
         ExprPlan::BinaryOp {
             op:
                 BinaryOperator::Plus
                 | BinaryOperator::Minus
                 | BinaryOperator::Multiply
+                | BinaryOperator::Divide
                 | BinaryOperator::StringConcat,
             left,
             right,
@@ -105,6 +110,10 @@ fn is_constant(expr: &ExprPlan) -> bool {
         },
         _ => false,
     }
+}
+
+fn is_truth_value(expr: &ExprPlan) -> bool {
+    matches!(expr, ExprPlan::Value(Value::Bool(_)))
 }
 
 /// A number that a decimal holds as it is written.

@@ -1,8 +1,7 @@
 //! `LIKE` without its regular expression, which GlueSQL compiles for each row (some 20 µs): patterns that are a text, a text
 //! and `%`, or a text between two `%`, as comparisons.
 //!
-//! In two ways the results differ, to be what SQL says: `%` also stands for line breaks here, and `NULL LIKE …` is `NULL`, where
-//! GlueSQL reports an error.
+//! In one way the results differ, to be what SQL says: `%` also stands for line breaks here.
 
 use gluesql_core::{
     ast::{BinaryOperator, DataType, Literal},
@@ -10,26 +9,21 @@ use gluesql_core::{
     plan::{ExprPlan, FunctionExprPlan},
 };
 
-use super::{constant::text, scope::Scope};
+use super::{constant::text, scope::Scope, walk::children};
+
+/// Rewrites what can be in an expression, but not in the queries in it.
+pub(super) fn rewrite(scope: &Scope, expr: &mut ExprPlan) {
+    match rewritten(scope, expr) {
+        Some(compared) => *expr = compared,
+        None => children(expr).into_iter().for_each(|child| rewrite(scope, child)),
+    }
+}
 
 /// What to say instead of a `LIKE` of a column of text; `None` when that can stay.
-pub(super) fn rewritten(scope: &Scope, like: &ExprPlan) -> Option<ExprPlan> {
-    let (ExprPlan::Like { expr, .. } | ExprPlan::ILike { expr, .. }) = like else { return None };
+fn rewritten(scope: &Scope, like: &ExprPlan) -> Option<ExprPlan> {
+    let ExprPlan::Like { expr, negated: false, pattern } = like else { return None };
     let column = scope.definition(scope.resolve(expr)?)?;
-    if column.data_type != DataType::Text {
-        return None;
-    }
-    if let ExprPlan::Like { negated: false, pattern, .. } = like
-        && let Some(compared) = text(pattern).and_then(|pattern| compared(expr, pattern))
-    {
-        return Some(compared);
-    }
-    // An outer join makes any column NULL.
-    (column.nullable || scope.occurrences.len() > 1).then(|| ExprPlan::Case {
-        operand: None,
-        when_then: vec![(ExprPlan::IsNull(expr.clone()), ExprPlan::Value(Value::Null))],
-        else_result: Some(Box::new(like.clone())),
-    })
+    (column.data_type == DataType::Text).then(|| compared(expr, text(pattern)?)).flatten()
 }
 
 /// The text that all that matches a pattern begins with.

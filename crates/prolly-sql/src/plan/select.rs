@@ -14,7 +14,9 @@ use super::{
     Tables,
     access::{self, Chosen},
     hint::{Access, Hint, Lookup, Purpose},
-    like, logic, lookup, order,
+    like,
+    logic::Logic,
+    lookup, order,
     scope::{Occurrence, Scope},
     summary,
     walk::{self, Parts, Query, projected},
@@ -35,7 +37,13 @@ impl<'a> Pass<'a> {
 
     pub(super) fn query(&mut self, query: &mut QueryPlan) -> Result<()> {
         match Query::of(query) {
-            Query::Values(values) => values.0.iter_mut().flatten().try_for_each(|expr| self.expr(expr)),
+            Query::Values(values) => {
+                let logic = Logic { tables: self.tables, scope: &Scope::default() };
+                values.0.iter_mut().flatten().try_for_each(|expr| {
+                    logic.in_value(expr)?;
+                    self.expr(expr)
+                })
+            }
             Query::Select { project, order_by } => self.select(project, order_by),
         }
     }
@@ -50,11 +58,7 @@ impl<'a> Pass<'a> {
         if let Some(query) = walk::subquery(expr) {
             self.query(query)?;
         }
-        walk::children(expr).into_iter().try_for_each(|child| self.expr(child))?;
-        if let Some(like) = self.outer.last().and_then(|scope| like::rewritten(scope, expr)) {
-            *expr = like;
-        }
-        Ok(())
+        walk::children(expr).into_iter().try_for_each(|child| self.expr(child))
     }
 
     fn select(
@@ -70,17 +74,9 @@ impl<'a> Pass<'a> {
         }
         let occurrences =
             parts.sources().map(|source| Occurrence::of(self.tables, source)).collect::<Result<_>>()?;
-        self.outer.push(Scope { occurrences });
-        for expr in parts.exprs_mut() {
-            self.expr(expr)?;
-        }
-        projected(&mut project.projection).try_for_each(|expr| self.expr(expr))?;
-        order_by
-            .iter_mut()
-            .flat_map(|exprs| exprs.iter_mut())
-            .try_for_each(|order| self.expr(&mut order.expr))?;
-        let scope = self.outer.pop().expect("pushed above");
-
+        let scope = Scope { occurrences };
+        let exprs = parts.exprs_mut().into_iter().chain(projected(&mut project.projection));
+        exprs.for_each(|expr| like::rewrite(&scope, expr));
         if summary::rewrite(&scope, project, order_by.as_deref().map_or(&[], |exprs| exprs))? {
             return Ok(());
         }
@@ -89,7 +85,11 @@ impl<'a> Pass<'a> {
             .iter()
             .map(|chosen| Hint { purpose: Purpose::Read, access: chosen.access.clone(), ..Hint::default() })
             .collect();
-        logic::in_query(&scope, project, order_by.as_deref_mut().map_or(&mut [], |exprs| exprs));
+        Logic { tables: self.tables, scope: &scope }.in_query(project, order_by.as_deref_mut())?;
+        self.outer.push(scope);
+        let queries = self.queries_in(project, order_by.as_deref_mut());
+        let scope = self.outer.pop().expect("pushed above");
+        queries?;
         let is_grouped =
             matches!(project.input, ProjectInputPlan::Aggregation(_) | ProjectInputPlan::Having(_));
         if let Some(order_by) = order_by
@@ -107,6 +107,18 @@ impl<'a> Pass<'a> {
             self.mark(source, hint)?;
         }
         Ok(())
+    }
+
+    /// Goes on into the queries in the expressions of a query.
+    fn queries_in(
+        &mut self,
+        project: &mut ProjectPlan,
+        order_by: Option<&mut Vec<OrderByExprPlan>>,
+    ) -> Result<()> {
+        let mut parts = Parts::of(&mut project.input);
+        parts.exprs_mut().into_iter().try_for_each(|expr| self.expr(expr))?;
+        projected(&mut project.projection).try_for_each(|expr| self.expr(expr))?;
+        order_by.into_iter().flatten().try_for_each(|order| self.expr(&mut order.expr))
     }
 
     fn derived(&mut self, derived: &mut DerivedSourcePlan) -> Result<()> {
@@ -137,7 +149,7 @@ impl<'a> Pass<'a> {
     /// query's condition is put back.
     fn choose(&self, scope: &Scope, project: &mut ProjectPlan) -> Result<Vec<Chosen>> {
         let parts = Parts::of(&mut project.input);
-        let mut taken = None;
+        let mut put_back = None;
         let mut all = Vec::new();
         for i in 0..scope.occurrences.len() {
             let source = parts.sources().nth(i).expect("as many as before");
@@ -151,39 +163,40 @@ impl<'a> Pass<'a> {
                 TableAccessPlan::FullScan => {
                     access::choose(self.tables, &source.name, scope, i, &conditions)?
                 }
+                TableAccessPlan::PrimaryKey { expr } if access::is_no_key(table, expr) => {
+                    let alias = &scope.occurrences[i].alias;
+                    put_back = access::of_key_column(table, alias, expr).map(|condition| (i, condition));
+                    unread
+                }
                 TableAccessPlan::PrimaryKey { .. } => unread,
-                TableAccessPlan::Index { name, .. } => {
-                    taken = access::taken(table, &scope.occurrences[i].alias, &source.access);
-                    let conditions: Vec<_> =
-                        conditions.into_iter().chain(taken.iter().map(|(_, c)| c)).collect();
-                    match &taken {
-                        Some((index, _)) => {
-                            let chosen = access::choose(self.tables, &source.name, scope, i, &conditions)?;
-                            match chosen.access {
-                                Access::Keys(_) => chosen,
-                                Access::Index(other, _) if other != *index => chosen,
-                                _ => {
-                                    access::by_index(table, *index, scope, i, &conditions)?.unwrap_or(unread)
-                                }
+                // Read whole, in its order.
+                TableAccessPlan::Index { predicate: None, .. } => unread,
+                TableAccessPlan::Index { .. } => {
+                    let alias = &scope.occurrences[i].alias;
+                    match access::taken(table, alias, &source.access) {
+                        None => unread,
+                        Some((index, condition)) => {
+                            let conditions: Vec<_> = conditions.into_iter().chain([&condition]).collect();
+                            let mut chosen =
+                                access::choose(self.tables, &source.name, scope, i, &conditions)?;
+                            if chosen.access == Access::All
+                                && let Some(by_index) = access::by_index(table, index, scope, i, &conditions)?
+                            {
+                                chosen = by_index;
                             }
+                            if !matches!(chosen.access, Access::Index(by, _) if by == index) {
+                                put_back = Some((i, condition));
+                            }
+                            chosen
                         }
-                        None => match access::named(table, name) {
-                            Some(index) => {
-                                access::by_index(table, index, scope, i, &conditions)?.unwrap_or(unread)
-                            }
-                            None => unread,
-                        },
                     }
                 }
             });
         }
         drop(parts);
-        if let Some((index, condition)) = taken
-            && !matches!(all[0].access, Access::Index(chosen, _) if chosen == index)
-            && all[0].access != Access::All
-        {
-            let parts = Parts::of(&mut project.input);
-            if let SourcePlan::Table(table) = parts.base {
+        if let Some((i, condition)) = put_back {
+            let mut parts = Parts::of(&mut project.input);
+            if let Some(SourcePlan::Table(table)) = parts.sources_mut().nth(i) {
                 table.access = TableAccessPlan::FullScan;
             }
             add_filter(&mut project.input, condition);

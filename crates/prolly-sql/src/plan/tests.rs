@@ -403,7 +403,7 @@ fn correlated_queries_look_rows_up() {
         ("SELECT (SELECT code FROM u WHERE u.id = n) AS c FROM t", "t; ; u lookup"),
         ("SELECT * FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.code = name)", "t; ; u lookup by 2"),
         ("SELECT * FROM t WHERE n IN (SELECT id FROM u WHERE b > 1)", "t; ; u lookup"),
-        ("SELECT * FROM t WHERE n NOT IN (SELECT id FROM u)", "t; u"),
+        ("SELECT * FROM t WHERE n NOT IN (SELECT id FROM u)", "t; ; u lookup; u"),
         ("SELECT * FROM t WHERE n IN (SELECT tid FROM u)", "t; u"),
         ("SELECT * FROM t WHERE EXISTS (SELECT 1 FROM u WHERE id = n)", "t; ; u lookup"),
         ("SELECT * FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.id = b)", "t; u"),

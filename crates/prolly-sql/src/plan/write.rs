@@ -5,7 +5,8 @@ use gluesql_core::plan::{AssignmentPlan, ExprPlan, QueryPlan, SourcePlan, TableA
 use super::{
     access,
     hint::{Access, Hint, Purpose},
-    logic,
+    like,
+    logic::Logic,
     scope::{Occurrence, Scope},
     select::Pass,
     walk::{Parts, Query, children, projected, subquery},
@@ -29,14 +30,14 @@ impl Pass<'_> {
     ) -> Result<()> {
         let alias = table.clone();
         self.target(table, Purpose::Update, selection.as_deref())?;
-        let values = assignments.iter_mut().map(|assignment| &mut assignment.value);
-        self.exprs_of(table, &alias, values.chain(selection))
+        let values = assignments.iter_mut().map(|assignment| &mut assignment.value).collect();
+        self.exprs_of(table, &alias, values, selection)
     }
 
     pub(super) fn delete(&mut self, table: &mut String, selection: Option<&mut ExprPlan>) -> Result<()> {
         let alias = table.clone();
         self.target(table, Purpose::Delete, selection.as_deref())?;
-        self.exprs_of(table, &alias, selection)
+        self.exprs_of(table, &alias, Vec::new(), selection)
     }
 
     /// Writes the rows that a statement is to change into its table's name.
@@ -53,25 +54,34 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Goes on into the queries in a statement's expressions. GlueSQL knows its table by the name with the hint.
-    fn exprs_of<'e>(
+    /// Rewrites a statement's expressions, and goes on into the queries in them. GlueSQL knows its table by the name with the hint.
+    fn exprs_of(
         &mut self,
         table: &str,
         alias: &str,
-        exprs: impl IntoIterator<Item = &'e mut ExprPlan>,
+        values: Vec<&mut ExprPlan>,
+        selection: Option<&mut ExprPlan>,
     ) -> Result<()> {
         let mut scope = self.scope_of(table)?;
         scope.occurrences[0].alias = table.to_owned();
         let columns = scope.occurrences[0].table.clone();
         let columns = columns.as_ref().and_then(|table| table.columns.as_deref());
         let rename = Rename { from: alias, to: table, columns };
+        let logic = Logic { tables: self.tables, scope: &scope };
+        let mut exprs = values;
+        for value in &mut exprs {
+            rename.in_expr(value);
+            like::rewrite(&scope, value);
+            logic.in_value(value)?;
+        }
+        if let Some(selection) = selection {
+            rename.in_expr(selection);
+            like::rewrite(&scope, selection);
+            logic.in_condition(selection)?;
+            exprs.push(selection);
+        }
         self.outer.push(scope);
-        let result = exprs.into_iter().try_for_each(|expr| {
-            rename.in_expr(expr);
-            self.expr(expr)?;
-            logic::in_value(self.outer.last().expect("pushed above"), expr);
-            Ok(())
-        });
+        let result = exprs.into_iter().try_for_each(|expr| self.expr(expr));
         self.outer.pop();
         result
     }

@@ -512,7 +512,10 @@ impl World {
             }
             5 => format!("{} {} {name}", self.constant(&column), self.random.pick(&["=", "<", ">="])),
             6 if !self.shared => format!("NOT ({name} = {})", self.constant(&column)),
-            7 if !self.shared => format!("{name} NOT IN ({}, NULL)", self.constant(&column)),
+            7 if !self.shared => {
+                self.is_beyond_plain = true;
+                format!("{name} NOT IN ({}, NULL)", self.constant(&column))
+            }
             8 if !self.shared => {
                 format!("{name} > {}", self.random.pick(&["1.5", "'b'", "NULL", "3", "300"]))
             }

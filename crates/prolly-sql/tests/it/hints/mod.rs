@@ -4,6 +4,7 @@
 //! in all, `PROLLY_SQL_FUZZ_SEED` runs the one round of a seed that a failure has printed.
 
 mod generate;
+mod meaning;
 
 use prolly_sql::{Connection, Payload, Value};
 use rusqlite::{Connection as Sqlite, types::ValueRef};
