@@ -5,13 +5,16 @@
 //! value = version u8 (1) | CREATE FUNCTION "name"("argument" TYPE [DEFAULT expression], …) RETURN expression
 //! ```
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use gluesql_core::{ast::Statement, data::CustomFunction, parse_sql::parse, translate::translate};
 
-use crate::{Error, Result, schema::checked_sql};
+use crate::{Error, Result, bind::calls, schema::checked_sql};
 
 const VERSION: u8 = 1;
+
+/// How deep functions may call each other: each call takes from the stack what an expression does.
+const DEPTH_MAX: usize = 16;
 
 /// Encodes a function.
 ///
@@ -57,4 +60,48 @@ pub(crate) fn decode(name: &str, encoded: &[u8]) -> Result<CustomFunction> {
         }
         _ => Err(damaged("it makes no function")),
     }
+}
+
+/// Checks that a function comes to an end, as one of these, each by its name in capitals: GlueSQL evaluates calls on the stack. A
+/// merge can bring functions together that call each other, so this is asked where one is called, too.
+///
+/// # Errors
+/// [`Error::Refused`] when the function calls itself, directly or through others, or calls others too deeply.
+pub(crate) fn check_calls(functions: &BTreeMap<String, CustomFunction>, name: &str) -> Result<()> {
+    depth(functions, name, &mut Vec::new(), &mut BTreeMap::new()).map(drop)
+}
+
+/// How deep a function calls others, in which the calls of `path` have led to it.
+fn depth<'a>(
+    functions: &'a BTreeMap<String, CustomFunction>,
+    name: &str,
+    path: &mut Vec<&'a str>,
+    known: &mut BTreeMap<&'a str, usize>,
+) -> Result<usize> {
+    // GlueSQL complains of a function that is not there.
+    let Some((name, function)) = functions.get_key_value(name) else { return Ok(0) };
+    if let Some(depth) = known.get(name.as_str()) {
+        return Ok(*depth);
+    }
+    if let Some(start) = path.iter().position(|called| called == name) {
+        let through: Vec<_> = path[start + 1..].iter().map(|name| format!("{name:?}")).collect();
+        let through =
+            if through.is_empty() { String::new() } else { format!(" through {}", through.join(", ")) };
+        return Err(Error::Refused(format!("the function {name:?} calls itself{through}")));
+    }
+    path.push(name);
+    let mut deepest = 0;
+    let defaults = function.args.iter().filter_map(|argument| argument.default.as_ref());
+    for expr in defaults.chain([&function.body]) {
+        for called in calls(expr) {
+            deepest = deepest.max(depth(functions, &called, path, known)?);
+        }
+    }
+    path.pop();
+    if deepest == DEPTH_MAX {
+        let text = format!("the function {name:?} calls others more than {DEPTH_MAX} deep");
+        return Err(Error::Refused(text));
+    }
+    known.insert(name, deepest + 1);
+    Ok(deepest + 1)
 }

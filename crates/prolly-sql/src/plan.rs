@@ -50,12 +50,15 @@ pub(crate) trait Tables {
 
     /// How many rows of a table an access reads. O(log n) for each of its ranges.
     fn rows(&self, name: &str, access: &Access) -> Result<u64>;
+
+    /// Checks that calling a function that a user made comes to an end.
+    fn check_function(&self, name: &str) -> Result<()>;
 }
 
 /// Rewrites a plan that GlueSQL's planners have made.
 ///
 /// # Errors
-/// When a table cannot be read.
+/// When a table cannot be read; when a function is called that never ends.
 pub(crate) fn plan(tables: &dyn Tables, mut statement: StatementPlan) -> Result<StatementPlan> {
     let mut pass = Pass::new(tables);
     match &mut statement {
@@ -65,6 +68,12 @@ pub(crate) fn plan(tables: &dyn Tables, mut statement: StatementPlan) -> Result<
             pass.update(table_name, assignments, selection.as_mut())?;
         }
         StatementPlan::Delete { table_name, selection } => pass.delete(table_name, selection.as_mut())?,
+        // GlueSQL would add the rows to the table that is there.
+        StatementPlan::CreateTable { name, source, if_not_exists: true, .. }
+            if source.is_some() && tables.table(name)?.is_some() =>
+        {
+            *source = None;
+        }
         StatementPlan::CreateTable { source: Some(source), .. } => pass.query(source)?,
         _ => {}
     }

@@ -6,23 +6,26 @@
 mod adapt;
 mod kind;
 mod number;
+mod store;
 mod walk;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use gluesql_core::{
-    ast::{ColumnDef, DataType, Expr, Function, Literal, Query, SetExpr, Statement, TableFactor, Values},
+    ast::{DataType, Expr, Function, Literal, Query, SetExpr, Statement, TableFactor},
     data::Value,
     sqlparser::ast as sql,
     translate::{IntoParamLiteral, ParamLiteral, translate_with_params},
 };
 
+pub(crate) use self::store::insert;
 use self::{
     kind::Tables,
-    number::{Numbers, compared, decimal, is_misread, nearest, number, written},
+    number::{Numbers, compared, is_misread, nearest, number, written},
+    store::{arrange, store},
     walk::Visitor,
 };
-use crate::{Error, Result, table::Table};
+use crate::{Result, table::Table};
 
 /// The values that the placeholders of some statements stand for.
 pub(crate) struct Parameters<'a> {
@@ -54,13 +57,21 @@ impl<'a> Parameters<'a> {
         let mut binding = Binding { parameters: self, tables: Vec::new(), compares: false, misreads: false };
         walk::statement(&mut statement, &mut binding);
         let Binding { tables, compares, misreads, .. } = binding;
-        if compares {
+        let inserts = matches!(statement, Statement::Insert { .. });
+        if compares || inserts {
+            let target = match &statement {
+                Statement::Insert { table_name, source: Query { body: SetExpr::Select(_), .. }, .. } => {
+                    Some(table_name.clone())
+                }
+                _ => None,
+            };
             let mut found = Tables::new();
-            for name in tables {
+            for name in tables.into_iter().chain(target) {
                 if let Some(table) = table_of(&name)? {
                     found.insert(name, table);
                 }
             }
+            arrange(&mut statement, &found)?;
             walk::statement(&mut statement, &mut Numbers::new(&found));
         }
         if !self.values.is_empty() || misreads {
@@ -165,105 +176,24 @@ impl Visitor for Floats {
     }
 }
 
-/// Makes values that are stored in columns of the columns' types.
-fn store(statement: &mut Statement, table_of: impl FnOnce(&str) -> Result<Option<Arc<Table>>>) -> Result<()> {
-    match statement {
-        Statement::Insert {
-            table_name,
-            columns,
-            source: Query { body: SetExpr::Values(Values(rows)), .. },
-        } => {
-            let Some(table) = table_of(table_name)? else { return Ok(()) };
-            let Some(targets) = targets(&table, columns) else { return Ok(()) };
-            for row in rows {
-                for (expr, def) in row.iter_mut().zip(&targets) {
-                    store_one(expr, def)?;
-                }
-            }
-        }
-        Statement::Update { table_name, assignments, .. } => {
-            let Some(table) = table_of(table_name)? else { return Ok(()) };
-            for assignment in assignments {
-                if let Some(column) =
-                    table.columns.iter().flatten().find(|column| column.def.name == assignment.id)
-                {
-                    store_one(&mut assignment.value, &column.def)?;
-                }
-            }
-        }
-        _ => {}
-    }
-    Ok(())
+/// The names of the functions that users made which an expression calls, in capitals.
+pub(crate) fn calls(expr: &Expr) -> BTreeSet<String> {
+    let mut calls = Calls::default();
+    walk::expr(&mut expr.clone(), &mut calls);
+    calls.0
 }
 
-fn store_one(expr: &mut Expr, def: &ColumnDef) -> Result<()> {
-    if let Expr::Value(value) = expr {
-        *expr = stored(value, def)?;
-    } else if let Some(number) = written(expr).filter(is_misread) {
-        let value = match def.data_type {
-            DataType::Float => nearest(&number).map(Value::F64),
-            DataType::Decimal => decimal(&number).map(Value::Decimal),
-            _ => None,
-        };
-        if let Some(value) = value {
-            *expr = Expr::Value(value);
+#[derive(Default)]
+struct Calls(BTreeSet<String>);
+
+impl Visitor for Calls {
+    fn expr(&mut self, expr: &mut Expr) {
+        if let Expr::Function(function) = expr
+            && let Function::Custom { name, .. } = &**function
+        {
+            self.0.insert(name.to_uppercase());
         }
     }
-    Ok(())
-}
 
-/// The statement that inserts rows: into some columns of a table, or into all where none are named.
-///
-/// # Errors
-/// When a row has another number of values than there are columns, or a value that its column cannot hold.
-pub(crate) fn insert(
-    table: &str,
-    columns: &[String],
-    rows: &[Vec<Value>],
-    table_of: impl FnOnce(&str) -> Result<Option<Arc<Table>>>,
-) -> Result<Statement> {
-    let found = table_of(table)?;
-    let targets = found.as_deref().and_then(|found| targets(found, columns));
-    let mut inserted = Vec::with_capacity(rows.len());
-    for (index, row) in rows.iter().enumerate() {
-        let exprs = match &targets {
-            Some(targets) if targets.len() != row.len() => {
-                let number = index + 1;
-                let (given, expected) = (row.len(), targets.len());
-                return Err(Error::Refused(format!(
-                    "row {number} for {table} has {given} values instead of {expected}"
-                )));
-            }
-            Some(targets) => {
-                row.iter().zip(targets).map(|(value, def)| stored(value, def)).collect::<Result<_>>()?
-            }
-            // What is not there, the table or a column, is reported when the statement is planned.
-            None => row.iter().cloned().map(Expr::Value).collect(),
-        };
-        inserted.push(exprs);
-    }
-    let body = SetExpr::Values(Values(inserted));
-    let source = Query { body, order_by: Vec::new(), limit: None, offset: None };
-    Ok(Statement::Insert { table_name: table.to_owned(), columns: columns.to_vec(), source })
-}
-
-/// The columns that an `INSERT` names, or all of them; `None` when one of them is not there, or the table has no schema.
-fn targets<'a>(table: &'a Table, names: &[String]) -> Option<Vec<&'a ColumnDef>> {
-    let columns = table.columns.as_deref()?;
-    if names.is_empty() {
-        return Some(columns.iter().map(|column| &column.def).collect());
-    }
-    let find = |name: &String| columns.iter().map(|column| &column.def).find(|def| def.name == *name);
-    names.iter().map(find).collect()
-}
-
-fn stored(value: &Value, def: &ColumnDef) -> Result<Expr> {
-    adapt::adapt(value, &def.data_type).ok_or_else(|| {
-        let ColumnDef { name, data_type, .. } = def;
-        let kind = value.get_type().map_or_else(|| "NULL".to_owned(), |kind| kind.to_string());
-        Error::Refused(format!(
-            "the column {name} is {data_type}, which cannot hold {kind} {}",
-            String::from(value.clone())
-        ))
-    })
+    fn enter(&mut self, _from: &mut dyn Iterator<Item = &TableFactor>) {}
 }

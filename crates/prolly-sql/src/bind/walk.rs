@@ -145,7 +145,8 @@ fn optional(one: &mut Option<Expr>, visit: &mut Visit<'_>) {
     one.iter_mut().for_each(|one| expr(one, visit));
 }
 
-fn expr(one: &mut Expr, visit: &mut Visit<'_>) {
+/// Visits an expression and everything in it.
+pub(super) fn expr(one: &mut Expr, visit: &mut Visit<'_>) {
     visit.expr(one);
     match one {
         Expr::Identifier(_)

@@ -4,9 +4,9 @@ use gluesql_core::{
     ast::BinaryOperator,
     data::Value,
     plan::{
-        AggregationInputPlan, DerivedSourcePlan, ExprPlan, FilterInputPlan, FilterPlan, OrderByExprPlan,
-        ProjectInputPlan, ProjectPlan, QueryPlan, SourcePlan, TableAccessPlan, TableAliasPlan,
-        TableSourcePlan,
+        AggregationInputPlan, DerivedSourcePlan, ExprPlan, FilterInputPlan, FilterPlan, FunctionExprPlan,
+        OrderByExprPlan, ProjectInputPlan, ProjectPlan, QueryPlan, SourcePlan, TableAccessPlan,
+        TableAliasPlan, TableSourcePlan,
     },
 };
 
@@ -50,6 +50,11 @@ impl<'a> Pass<'a> {
 
     /// Goes on into the queries in an expression.
     pub(super) fn expr(&mut self, expr: &mut ExprPlan) -> Result<()> {
+        if let ExprPlan::Function(function) = &*expr
+            && let FunctionExprPlan::Custom { name, .. } = &**function
+        {
+            self.tables.check_function(name)?;
+        }
         if let Some(scope) = self.outer.last()
             && let Some(exists) = lookup::as_exists(self.tables, scope, expr)?
         {

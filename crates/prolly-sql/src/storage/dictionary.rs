@@ -98,15 +98,23 @@ impl Storage {
         Ok(self.functions.get_or_init(|| functions))
     }
 
+    /// Checks a call of a function that a user made.
+    pub(super) fn check_function(&self, name: &str) -> Result<()> {
+        function::check_calls(self.functions()?, &name.to_uppercase())
+    }
+
     fn set_function(&mut self, name: &str, function: Option<&Function>) -> Result<()> {
         let (tree, key) = (functions_tree(), name.to_uppercase().into_bytes());
         let is_there = self.txn.metadata(&tree)?.is_some();
         match function {
-            Some(function) => {
+            Some(new) => {
+                let mut functions = self.functions()?.clone();
+                functions.insert(name.to_uppercase(), new.clone());
+                function::check_calls(&functions, &name.to_uppercase())?;
                 if !is_there {
                     self.txn.create(&tree, Vec::new())?;
                 }
-                self.txn.put(&tree, key, function::encode(function)?)?;
+                self.txn.put(&tree, key, function::encode(new)?)?;
             }
             None if is_there => self.txn.delete(&tree, key)?,
             None => {}

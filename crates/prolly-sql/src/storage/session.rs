@@ -205,6 +205,10 @@ impl Tables for Storage {
     fn rows(&self, name: &str, access: &Access) -> Result<u64> {
         self.count(&self.known_relation(name)?, access)
     }
+
+    fn check_function(&self, name: &str) -> Result<()> {
+        Storage::check_function(self, name)
+    }
 }
 
 impl Planner for Storage {

@@ -262,3 +262,94 @@ fn floats_are_read_as_they_are_written() {
     run(&mut connection, "UPDATE f SET d = 0.3333333333333333333333333333 WHERE n = 0");
     check(&mut connection, &[("SELECT d FROM f WHERE n = 0", "0.3333333333333333333333333333")]);
 }
+
+#[test]
+fn rows_of_a_query_go_into_the_columns_that_are_named() {
+    let mut connection = with(
+        "CREATE TABLE src (a INT, b INT); INSERT INTO src VALUES (1, 2), (3, 4); \
+        CREATE TABLE dst (a INT, b INT8 NULL DEFAULT 7, c TEXT DEFAULT 'x' || 'y', d INT NULL, e INT NOT NULL)",
+    );
+    for (sql, expected) in [
+        ("INSERT INTO dst (e, a) SELECT b, a FROM src", "1 7 xy NULL 2,3 7 xy NULL 4"),
+        ("INSERT INTO dst (a, e) SELECT * FROM src ORDER BY b DESC LIMIT 1", "3 7 xy NULL 4"),
+        ("INSERT INTO dst (d, a, c, e) SELECT MAX(b), 5, 'z', COUNT(*) FROM src AS s", "5 7 z 4 2"),
+        (
+            "INSERT INTO dst (a, e) SELECT x.*, 9 FROM (SELECT q.a FROM src AS q WHERE q.b > 2.5) AS x",
+            "3 7 xy NULL 9",
+        ),
+        ("INSERT INTO dst (e, a) SELECT 1, 2", "2 7 xy NULL 1"),
+        ("INSERT INTO dst (e, a) VALUES (1, 2)", "2 7 xy NULL 1"),
+    ] {
+        run(&mut connection, "DELETE FROM dst");
+        run(&mut connection, sql);
+        assert_eq!(rows(&mut connection, "SELECT * FROM dst").join(","), expected, "{sql}");
+    }
+    for (sql, reason) in [
+        ("INSERT INTO dst (zzz, e) SELECT a, b FROM src", "zzz"),
+        ("INSERT INTO dst (a) SELECT a FROM src", "e"),
+        ("INSERT INTO dst (a, e) SELECT a FROM src", "takes 2 columns, but the query gives 1"),
+        ("INSERT INTO dst (e) SELECT * FROM src", "takes 1 columns, but the query gives 2"),
+        ("INSERT INTO dst SELECT a, b FROM src", "takes 5 columns, but the query gives 2"),
+        ("INSERT INTO dst (a, a, e) SELECT a, b, b FROM src", "names the column a twice"),
+        ("INSERT INTO dst (a, a, e) VALUES (1, 2, 3)", "names the column a twice"),
+    ] {
+        let error = failure(&mut connection, sql).to_string();
+        assert!(error.contains(reason), "{sql}: {error}");
+    }
+}
+
+#[test]
+fn a_table_that_is_there_is_not_made_again() {
+    let mut connection = with("CREATE TABLE t (a INT PRIMARY KEY, b TEXT); INSERT INTO t VALUES (1, 'x')");
+    for sql in [
+        "CREATE TABLE IF NOT EXISTS t AS SELECT 'q' AS a, 5 AS b",
+        "CREATE TABLE IF NOT EXISTS t AS SELECT * FROM t",
+    ] {
+        run(&mut connection, sql);
+        check(&mut connection, &[("SELECT * FROM t", "1 x")]);
+    }
+    failure(&mut connection, "CREATE TABLE t AS SELECT 1 AS a");
+    run(&mut connection, "CREATE TABLE IF NOT EXISTS log AS SELECT a FROM t");
+    check(&mut connection, &[("SELECT * FROM log", "1")]);
+}
+
+#[test]
+fn functions_do_not_call_themselves() {
+    let mut connection = memory().connect().unwrap();
+    let error = failure(&mut connection, "CREATE FUNCTION f(a INT) RETURN f(a)").to_string();
+    assert!(error.contains("\"F\" calls itself"), "{error}");
+    run(&mut connection, "CREATE FUNCTION g(a INT) RETURN a + h(a); CREATE FUNCTION i(a INT) RETURN a + 1");
+    let error = failure(&mut connection, "CREATE FUNCTION h(a INT) RETURN i(G(a))").to_string();
+    assert!(error.contains("\"H\" calls itself through \"G\""), "{error}");
+    run(&mut connection, "CREATE FUNCTION h(a INT) RETURN i(i(a))");
+    assert_eq!(rows(&mut connection, "SELECT g(1)"), ["4"]);
+    failure(&mut connection, "CREATE OR REPLACE FUNCTION i(a INT) RETURN g(a)");
+    assert_eq!(rows(&mut connection, "SELECT g(1)"), ["4"]);
+    run(&mut connection, "CREATE FUNCTION f1(a INT) RETURN a");
+    for n in 2..=16 {
+        run(&mut connection, &format!("CREATE FUNCTION f{n}(a INT) RETURN f{}(a)", n - 1));
+    }
+    let error = failure(&mut connection, "CREATE FUNCTION f17(a INT) RETURN f16(a)").to_string();
+    assert!(error.contains("more than 16 deep"), "{error}");
+    assert_eq!(rows(&mut connection, "SELECT f16(5)"), ["5"]);
+}
+
+#[test]
+fn functions_that_a_merge_makes_call_each_other_are_refused_where_they_are_called() {
+    let database = memory();
+    let mut connection = database.connect().unwrap();
+    run(&mut connection, "CREATE FUNCTION f(a INT) RETURN a; CREATE FUNCTION g(a INT) RETURN a");
+    database.store().commit("two functions").unwrap();
+    database.store().create_branch("other", None).unwrap();
+    database.store().checkout("main", false).unwrap();
+    run(&mut connection, "DROP FUNCTION f; CREATE FUNCTION f(a INT) RETURN g(a)");
+    database.store().commit("f calls g").unwrap();
+    database.store().checkout("other", false).unwrap();
+    run(&mut connection, "DROP FUNCTION g; CREATE FUNCTION g(a INT) RETURN f(a)");
+    database.store().commit("g calls f").unwrap();
+    database.store().merge("main", prolly_version::MergeOptions::default()).unwrap();
+    let error = failure(&mut connection, "SELECT 1 + f(1)").to_string();
+    assert!(error.contains("\"F\" calls itself through \"G\""), "{error}");
+    run(&mut connection, "DROP FUNCTION g");
+    failure(&mut connection, "SELECT f(1)");
+}
