@@ -38,7 +38,7 @@ fn check(folder: &Path) -> usize {
     let names = rows(&mut connection, "SELECT name FROM t");
     for name in &names {
         let found = rows(&mut connection, &format!("SELECT name FROM t WHERE name = '{name}'"));
-        assert_eq!(found, std::slice::from_ref(&name), "a row without its entry");
+        assert_eq!(found, std::slice::from_ref(name), "a row without its entry");
     }
     let by_kind = rows(&mut connection, "SELECT id FROM t WHERE kind >= 0");
     assert_eq!(by_kind.len(), names.len(), "an entry without its row, or a row without its entry");
