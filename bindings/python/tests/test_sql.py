@@ -132,6 +132,8 @@ def test_execute_many_with_parameters_is_all_or_nothing(memory: p.ProllySQLStore
     assert memory.execute("SELECT * FROM t") == [] and not memory.in_transaction
     with memory.transaction():
         memory.execute_many("INSERT INTO t VALUES (?)", [(1,), (2,)])
+        with pytest.raises(p.SqlError):
+            memory.execute_many("INSERT INTO t VALUES (?)", [(3,), (4,), (3,)])
         assert memory.in_transaction
     assert memory.execute("SELECT COUNT(*) AS n FROM t") == [{"n": 2}]
 

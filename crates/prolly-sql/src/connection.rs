@@ -15,6 +15,7 @@ use prolly_version::{Store, TreeKind};
 use crate::{
     Error, Result, RowConflict,
     bind::{self, Parameters},
+    fragment::{RowStatement, row_statement},
     history,
     statement::{HINT_MARK, Prepared, prepare},
     storage::{ColumnInfo, Storage},
@@ -117,6 +118,31 @@ impl Connection {
             self.run(&bind, statement.composite_key.as_deref(), ends)
         };
         statements.iter().map(run).collect()
+    }
+
+    /// Runs one `INSERT`, `UPDATE` or `DELETE` with each of some rows of parameters, as one statement: which of them it is, and how
+    /// many rows it has affected in all.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] for any other text; as [`Connection::execute`], and nothing is changed then.
+    pub fn execute_many(&mut self, sql: &str, rows: &[Vec<Value>]) -> Result<(RowStatement, usize)> {
+        let kind = row_statement(sql)?;
+        let statements = self.prepared(sql)?;
+        let count = self.in_statement(false, |storage| {
+            let mut count = 0;
+            for (row, statement) in rows.iter().flat_map(|row| statements.iter().map(move |one| (row, one))) {
+                let params = Parameters::new(row);
+                let bind =
+                    |storage: &Storage| params.translate(&statement.sql, |name| storage.table_of(name));
+                if let Payload::Insert(affected) | Payload::Update(affected) | Payload::Delete(affected) =
+                    run_once(storage, &bind, None)?
+                {
+                    count += affected;
+                }
+            }
+            Ok(count)
+        })?;
+        Ok((kind, count))
     }
 
     /// Inserts rows into some columns of a table, or into all where none are named: the number of rows. It does what one

@@ -1142,8 +1142,8 @@ class _Session(_Querying):
     def execute_many(self, queries: str, rows_of_params: Iterable[_Params]) -> Affected:
         """Runs several texts one after another, and gives what each gave, as ``execute`` does.
 
-        Given one INSERT, UPDATE or DELETE and rows of parameters, runs it with each of them: in one transaction, so all of
-        it or nothing, unless a transaction is open, of which it is a part then. Gives how many rows were affected in all.
+        Given one INSERT, UPDATE or DELETE and rows of parameters, runs it with each of them, as one statement: all of it or
+        nothing, also in a transaction. Gives how many rows were affected in all.
         """
 
     def create_table(self, name: str, columns: list[tuple[str, str]]) -> dict[str, Any]:

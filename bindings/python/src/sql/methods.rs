@@ -118,7 +118,7 @@ macro_rules! edit_methods {
         #[pymethods]
         impl $class {
             /// Runs each of several texts, and gives what each gave; or runs one INSERT, UPDATE or DELETE with each of several
-            /// rows of parameters, in one transaction, and gives how many rows were affected in all.
+            /// rows of parameters, as one statement, and gives how many rows were affected in all.
             #[pyo3(signature = (queries, rows_of_params=None))]
             fn execute_many<'py>(
                 &self,

@@ -5,10 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use prolly_sql::{
-    Connection, Payload, Value,
-    fragment::{self, RowStatement},
-};
+use prolly_sql::{Connection, Payload, Value, fragment::RowStatement};
 use pyo3::{prelude::*, types::PyList};
 
 use super::answer::{Answer, Format};
@@ -69,7 +66,7 @@ pub(super) trait Runs: Sync {
         PyList::new(py, answers.iter().map(|answer| answer.to_python(py)).collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// Runs a statement with each row of parameters, in one transaction, and gives how many rows were affected in all.
+    /// Runs a statement with each row of parameters, as one statement, and gives how many rows were affected in all.
     fn run_for_each<'py>(
         &self,
         py: Python<'py>,
@@ -77,18 +74,13 @@ pub(super) trait Runs: Sync {
         rows: &[Vec<Value>],
     ) -> PyResult<Bound<'py, PyAny>> {
         let answer = self.on_connection(py, |connection| {
-            in_transaction(connection, |connection| {
-                let kind = match fragment::row_statement(sql)? {
-                    RowStatement::Insert => "insert",
-                    RowStatement::Update => "update",
-                    RowStatement::Delete => "delete",
-                };
-                let mut count = 0;
-                for row in rows {
-                    count += affected(&first(connection.execute(sql, row)?)?);
-                }
-                Ok(Answer::Affected { kind, count })
-            })
+            let (kind, count) = connection.execute_many(sql, rows)?;
+            let kind = match kind {
+                RowStatement::Insert => "insert",
+                RowStatement::Update => "update",
+                RowStatement::Delete => "delete",
+            };
+            Ok(Answer::Affected { kind, count })
         })?;
         answer.to_python(py)
     }
@@ -114,31 +106,4 @@ pub(super) trait Runs: Sync {
 
 fn first(payloads: Vec<Payload>) -> Outcome<Payload> {
     payloads.into_iter().next().ok_or(Failure::NoStatement)
-}
-
-/// The rows that a statement has affected: none, when it is not one that affects rows.
-fn affected(payload: &Payload) -> usize {
-    match payload {
-        Payload::Insert(count) | Payload::Update(count) | Payload::Delete(count) => *count,
-        _ => 0,
-    }
-}
-
-/// Does all of something or nothing: in a transaction of its own, or as a part of the one that is open.
-pub(super) fn in_transaction<T>(
-    connection: &mut Connection,
-    work: impl FnOnce(&mut Connection) -> Outcome<T>,
-) -> Outcome<T> {
-    if connection.in_transaction() {
-        return work(connection);
-    }
-    connection.execute("BEGIN", &[])?;
-    let done = work(connection).and_then(|done| {
-        connection.execute("COMMIT", &[])?;
-        Ok(done)
-    });
-    if done.is_err() && connection.in_transaction() {
-        connection.rollback()?;
-    }
-    done
 }

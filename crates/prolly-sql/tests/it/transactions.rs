@@ -6,7 +6,7 @@ use std::{
 };
 
 use prolly_ns::NamespacedStore;
-use prolly_sql::{Database, Error, Value};
+use prolly_sql::{Database, Error, Value, fragment::RowStatement};
 use prolly_version::{Options, Store};
 
 use crate::support::{failure, memory, rows, rows_with, run};
@@ -306,4 +306,34 @@ fn staged_rows_survive_closing() {
     let mut connection = database.connect().unwrap();
     assert_eq!(rows(&mut connection, "SELECT * FROM t"), ["1 5"]);
     failure(&mut connection, "INSERT INTO t VALUES (3, 5)");
+}
+
+#[test]
+fn a_statement_that_is_run_with_many_rows_is_one() {
+    let mut connection = memory().connect().unwrap();
+    run(&mut connection, "CREATE TABLE t (id INT PRIMARY KEY, n INT UNIQUE)");
+    let row = |id: i64, n: i64| vec![Value::I64(id), Value::I64(n)];
+    let insert = "INSERT INTO t VALUES (?, ?)";
+    let done = connection.execute_many(insert, &[row(1, 10), row(2, 20)]).unwrap();
+    assert_eq!(done, (RowStatement::Insert, 2));
+    for in_transaction in [false, true] {
+        if in_transaction {
+            run(&mut connection, "BEGIN; UPDATE t SET n = 11 WHERE id = 1");
+        }
+        for refused in [row(1, 50), row(5, 40)] {
+            assert!(connection.execute_many(insert, &[row(4, 40), refused]).is_err());
+        }
+        assert_eq!(connection.in_transaction(), in_transaction);
+        let first = if in_transaction { "1 11" } else { "1 10" };
+        assert_eq!(rows(&mut connection, "SELECT id, n FROM t"), [first, "2 20"]);
+    }
+    run(&mut connection, "COMMIT");
+    let update = "UPDATE t SET n = n + ? WHERE id < ?";
+    assert_eq!(
+        connection.execute_many(update, &[row(1, 2), row(100, 5)]).unwrap(),
+        (RowStatement::Update, 3)
+    );
+    assert_eq!(rows(&mut connection, "SELECT n FROM t"), ["112", "120"]);
+    assert_eq!(connection.execute_many("DELETE FROM t", &[]).unwrap(), (RowStatement::Delete, 0));
+    assert!(matches!(connection.execute_many("SELECT 1", &[]), Err(Error::Syntax { .. })));
 }
