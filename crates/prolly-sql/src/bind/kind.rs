@@ -4,9 +4,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use gluesql_core::ast::{
-    Aggregate, AggregateFunction, BinaryOperator as Op, DataType, Expr, Function, Literal, Projection, Query,
-    SelectItem, SetExpr, TableFactor, UnaryOperator,
+use gluesql_core::{
+    ast::{
+        Aggregate, AggregateFunction, BinaryOperator as Op, DataType, Expr, Function, Literal, Projection,
+        Query, SelectItem, SetExpr, TableFactor, UnaryOperator,
+    },
+    data::Value,
 };
 
 use super::walk::sources;
@@ -16,8 +19,10 @@ use crate::table::Table;
 pub(super) type Tables = HashMap<String, Arc<Table>>;
 
 /// The tables of a query, and of those around it, the innermost last.
-#[derive(Default)]
-pub(super) struct Scopes(Vec<Vec<Source>>);
+pub(super) struct Scopes<'a> {
+    tables: &'a Tables,
+    sources: Vec<Vec<Source>>,
+}
 
 /// What a query reads from.
 struct Source {
@@ -29,15 +34,20 @@ struct Source {
 /// A column with its type, if that is known.
 type Typed = (String, Option<DataType>);
 
-impl Scopes {
+impl<'a> Scopes<'a> {
+    pub(super) fn new(tables: &'a Tables) -> Self {
+        Self { tables, sources: Vec::new() }
+    }
+
     /// Enters a query that reads from these.
-    pub(super) fn enter<'a>(&mut self, tables: &Tables, from: impl IntoIterator<Item = &'a TableFactor>) {
-        self.0.push(from.into_iter().map(|factor| source(tables, factor)).collect());
+    pub(super) fn enter<'f>(&mut self, from: impl IntoIterator<Item = &'f TableFactor>) {
+        let sources = from.into_iter().map(|factor| source(self.tables, factor)).collect();
+        self.sources.push(sources);
     }
 
     /// Leaves the query that was entered last.
     pub(super) fn leave(&mut self) {
-        self.0.pop();
+        self.sources.pop();
     }
 
     /// The type of the numbers that an expression gives; `None` when they have none, or when it is not known.
@@ -71,8 +81,16 @@ impl Scopes {
             Expr::Function(function) => match &**function {
                 Function::Cast { data_type, .. } => Some(data_type.clone()),
                 Function::Abs(inner) => self.type_of(inner),
+                Function::IfNull { expr: first, then: second } => self.type_of_all([first, second]),
+                Function::NullIf { expr1, .. } => self.type_of(expr1),
+                Function::Coalesce(all) | Function::Greatest(all) => self.type_of_all(all),
                 _ => None,
             },
+            Expr::Case { when_then, else_result, .. } => {
+                let results = when_then.iter().map(|(_, then)| then);
+                self.type_of_all(results.chain(else_result.as_deref()))
+            }
+            Expr::Subquery(query) => only_column(self.tables, query)?.1,
             Expr::Aggregate(aggregate) => self.aggregate_type(aggregate),
             _ => None,
         }
@@ -89,6 +107,16 @@ impl Scopes {
         }
     }
 
+    /// The type that all of these have.
+    fn type_of_all<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> Option<DataType> {
+        let mut types = exprs
+            .into_iter()
+            .filter(|expr| !matches!(expr, Expr::Value(Value::Null)))
+            .map(|expr| self.operand_type(expr));
+        let first = types.next()??;
+        types.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    }
+
     fn aggregate_type(&self, aggregate: &Aggregate) -> Option<DataType> {
         match &aggregate.func {
             AggregateFunction::Count(_) => Some(DataType::Int),
@@ -101,7 +129,7 @@ impl Scopes {
     }
 
     fn column(&self, of: Option<&String>, name: &str) -> Option<DataType> {
-        for sources in self.0.iter().rev() {
+        for sources in self.sources.iter().rev() {
             let mut found = Vec::new();
             for source in sources.iter().filter(|source| of.is_none_or(|of| *of == source.alias)) {
                 let columns = source.columns.as_ref()?;
@@ -131,20 +159,20 @@ pub(super) fn columns_of(tables: &Tables, query: &Query) -> Option<Vec<Typed>> {
             return Some((1..=count).map(|number| (format!("column{number}"), None)).collect());
         }
     };
-    let mut scopes = Scopes::default();
-    scopes.enter(tables, sources(select));
+    let mut scopes = Scopes::new(tables);
+    scopes.enter(sources(select));
     let Projection::SelectItems(items) = &select.projection;
     let mut out = Vec::new();
     for item in items {
         match item {
             SelectItem::Expr { expr, label } => out.push((label.clone(), scopes.type_of(expr))),
             SelectItem::Wildcard => {
-                for source in &scopes.0[0] {
+                for source in &scopes.sources[0] {
                     out.extend(source.columns.clone()?);
                 }
             }
             SelectItem::QualifiedWildcard(alias) => {
-                out.extend(scopes.0[0].iter().find(|source| source.alias == *alias)?.columns.clone()?);
+                out.extend(scopes.sources[0].iter().find(|source| source.alias == *alias)?.columns.clone()?);
             }
         }
     }

@@ -23,18 +23,18 @@ use super::{
 /// A pass over the comparisons of a statement.
 pub(super) struct Numbers<'a> {
     tables: &'a Tables,
-    scopes: Scopes,
+    scopes: Scopes<'a>,
 }
 
 impl<'a> Numbers<'a> {
     pub(super) fn new(tables: &'a Tables) -> Self {
-        Self { tables, scopes: Scopes::default() }
+        Self { tables, scopes: Scopes::new(tables) }
     }
 }
 
 impl Visitor for Numbers<'_> {
     fn enter(&mut self, from: &mut dyn Iterator<Item = &TableFactor>) {
-        self.scopes.enter(self.tables, from);
+        self.scopes.enter(from);
     }
 
     fn leave(&mut self) {

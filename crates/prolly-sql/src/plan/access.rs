@@ -180,11 +180,7 @@ fn of_columns(
     let parts: Vec<_> = columns
         .iter()
         .zip(&is)
-        .map(|(&column, is)| Part {
-            data_type: &defs[column].def.data_type,
-            nullable: defs[column].def.nullable,
-            is,
-        })
+        .map(|(&column, is)| Part { data_type: &defs[column].def.data_type, is })
         .collect();
     keys(conditions, &parts)
 }

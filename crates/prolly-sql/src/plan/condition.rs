@@ -22,7 +22,6 @@ const RANGES_MAX: usize = 4096;
 /// A column of a key.
 pub(super) struct Part<'a> {
     pub(super) data_type: &'a DataType,
-    pub(super) nullable: bool,
     pub(super) is: &'a dyn Fn(&ExprPlan) -> bool,
 }
 
@@ -68,7 +67,7 @@ pub(super) fn keys(conditions: &[&ExprPlan], parts: &[Part<'_>]) -> Result<Found
             let branch = keys(&[branch], parts)?;
             union = union.union(branch.keys);
         }
-        // NULL OR TRUE is NULL in GlueSQL, and columns of several kinds are too many to reason about.
+        // Columns of several kinds are too many to reason about.
         found.exact = false;
         found.keys = found.keys.intersection(&union);
     }
@@ -154,11 +153,9 @@ fn values(expr: &ExprPlan, part: &Part<'_>) -> Result<Option<Values>> {
         }
         ExprPlan::BinaryOp { left, op: BinaryOperator::Or, right } => {
             match (values(left, part)?, values(right, part)?) {
-                // NULL OR TRUE is NULL in GlueSQL.
-                (Some(left), Some(right)) => Some(Values {
-                    ranges: left.ranges.union(right.ranges),
-                    exact: left.exact && right.exact && !part.nullable,
-                }),
+                (Some(left), Some(right)) => {
+                    Some(Values { ranges: left.ranges.union(right.ranges), exact: left.exact && right.exact })
+                }
                 _ => None,
             }
         }

@@ -356,7 +356,7 @@ fn aggregates_are_known_without_the_rows() {
         ("SELECT COUNT(*) FROM t WHERE n BETWEEN 3 AND 5", "t count index 0 [3<=<=5]"),
         ("SELECT MIN(day) FROM words", "words first index 0 [<=]"),
         ("SELECT COUNT(*) FROM t WHERE id > 3 AND x > 1", "t [3<<NULL]"),
-        ("SELECT COUNT(*) FROM t WHERE n = 3 OR n IS NULL", "t index 0 [3, NULL]"),
+        ("SELECT COUNT(*) FROM t WHERE n = 3 OR n IS NULL", "t count index 0 [3, NULL]"),
         ("SELECT MIN(n) FROM t", "t"),
         ("SELECT COUNT(n) FROM t", "t"),
         ("SELECT COUNT(DISTINCT id) FROM t", "t"),

@@ -1,7 +1,7 @@
 //! Tables, rows and statements at random, within what GlueSQL and SQLite mean by the same words.
 //!
-//! Where they differ a statement has no form for SQLite, and is only compared with itself without hints: `NULL OR TRUE`, `NOT IN`
-//! with `NULL`, types that SQLite does not have, comparisons of different types.
+//! Where they differ a statement has no form for SQLite, and is only compared with itself without hints: types that SQLite does not
+//! have, comparisons of numbers with texts. What GlueSQL itself gets wrong, mostly about `NULL`, is only compared with SQLite.
 
 use prolly_sql::Value;
 
@@ -33,12 +33,17 @@ enum Type {
     Bool,
     Date,
     Decimal,
+    /// A type of integers that SQLite takes for its own.
     Small,
 }
 
 impl Type {
     fn is_shared(self) -> bool {
-        matches!(self, Self::Int | Self::Text | Self::Float)
+        matches!(self, Self::Int | Self::Text | Self::Float | Self::Small)
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Int | Self::Float | Self::Small | Self::Decimal)
     }
 
     fn name(self) -> &'static str {
@@ -84,6 +89,8 @@ pub(super) struct World {
     shared: bool,
     /// As [`Statement::is_beyond_plain`].
     is_beyond_plain: bool,
+    /// Whether a condition is a value: GlueSQL's test-suite has `BETWEEN NULL AND …` be `NULL` then.
+    is_value: bool,
     params: Vec<Value>,
 }
 
@@ -122,7 +129,7 @@ impl World {
             let parent = (i == 1).then_some("t0");
             tables.push(table(&mut random, i, parent));
         }
-        Self { random, tables, shared: true, is_beyond_plain: false, params: Vec::new() }
+        Self { random, tables, shared: true, is_beyond_plain: false, is_value: false, params: Vec::new() }
     }
 
     /// The statements that make the tables and their first rows.
@@ -193,6 +200,7 @@ impl World {
         self.is_beyond_plain = false;
         self.params.clear();
         match self.random.below(10) {
+            0 if self.random.one_in(3) => self.insert_rows(),
             0 => self.insert(),
             1 => self.update(),
             2 => self.delete(),
@@ -225,6 +233,46 @@ impl World {
             })
             .collect();
         let sql = format!("INSERT INTO {name} VALUES {}", rows.join(", "));
+        self.done(sql.clone(), sql, Order::None)
+    }
+
+    /// Rows of a query, into some columns in some order.
+    fn insert_rows(&mut self) -> Statement {
+        self.shared = true;
+        let table = self.random.below(self.tables.len());
+        let from = Named { alias: "x".to_owned(), table: self.random.below(self.tables.len()) };
+        let mut columns = Vec::new();
+        for column in self.tables[table].columns.clone() {
+            let is_left_out = column.nullable
+                && (!column.data_type.is_shared() || column.name == "r" || self.random.one_in(2));
+            if !is_left_out {
+                let at = self.random.below(columns.len() + 1);
+                columns.insert(at, column);
+            }
+        }
+        let mut values = Vec::new();
+        for column in &columns {
+            let mut same = self.columns(from.table);
+            same.retain(|other| other.data_type == column.data_type);
+            let value = match column.data_type {
+                _ if same.is_empty() || self.random.one_in(4) => match column.data_type {
+                    Type::Small => format!("CAST({} AS INT8)", self.random.below(100)),
+                    _ => self.value(&Column { nullable: false, ..column.clone() }),
+                },
+                Type::Int => format!("x.{} + {}", self.random.pick(&same).name, self.random.below(5000)),
+                _ => format!("x.{}", self.random.pick(&same).name),
+            };
+            values.push(value);
+        }
+        let names: Vec<_> = columns.iter().map(|column| column.name).collect();
+        let condition = self.condition(std::slice::from_ref(&from), 1);
+        let sql = format!(
+            "INSERT INTO {} ({}) SELECT {} FROM {} AS x WHERE {condition}",
+            self.tables[table].name,
+            names.join(", "),
+            values.join(", "),
+            self.tables[from.table].name,
+        );
         self.done(sql.clone(), sql, Order::None)
     }
 
@@ -310,7 +358,10 @@ impl World {
         let lefts: Vec<_> = self
             .columns(left.table)
             .into_iter()
-            .filter(|other| other.data_type == column.data_type)
+            .filter(|other| {
+                other.data_type == column.data_type
+                    || other.data_type.is_number() && column.data_type.is_number()
+            })
             .collect();
         if lefts.is_empty() {
             return None;
@@ -334,6 +385,12 @@ impl World {
         if self.random.one_in(6) {
             let nested = self.scalar(&named[0]);
             items.extend(nested);
+        }
+        if self.random.one_in(6) {
+            self.is_value = true;
+            let value = self.logic(&named[0], 2);
+            self.is_value = false;
+            items.push(format!("({value}) AS v"));
         }
         if items.is_empty() {
             items.push("1".to_owned());
@@ -445,26 +502,37 @@ impl World {
                 let at = self.random.pick(named).clone();
                 match self.random.below(8) {
                     0 if depth > 0 => self.nested(&at, depth - 1).unwrap_or_else(|| self.atom(&at, false)),
-                    1 | 2 => {
-                        let is_solid = !self.shared;
-                        let branches: Vec<_> = (0..=self.random.below(3))
-                            .map(|_| match self.random.one_in(3) {
-                                true => {
-                                    format!("({} AND {})", self.atom(&at, is_solid), self.atom(&at, is_solid))
-                                }
-                                false => self.atom(&at, is_solid),
-                            })
-                            .collect();
-                        let either = branches.join(" OR ");
-                        // To GlueSQL NULL OR TRUE is NULL.
-                        self.is_beyond_plain |= self.shared || either.contains("NULL");
-                        format!("({either})")
+                    1 | 2 if depth > 0 => format!("({})", self.logic(&at, depth)),
+                    3 if depth > 0 => {
+                        self.is_value = true;
+                        let value = self.logic(&at, 1);
+                        self.is_value = false;
+                        format!("({value}) IS {}NULL", self.random.pick(&["", "NOT "]))
                     }
                     _ => self.atom(&at, false),
                 }
             })
             .collect();
         terms.join(" AND ")
+    }
+
+    /// Conditions under `AND`, `OR` and `NOT`.
+    fn logic(&mut self, at: &Named, depth: usize) -> String {
+        // To GlueSQL NULL OR TRUE is NULL, and NULL AND FALSE.
+        self.is_beyond_plain = true;
+        if depth == 0 {
+            return self.atom(at, false);
+        }
+        let op = *self.random.pick(&[" AND ", " OR ", " OR "]);
+        let operands: Vec<_> = (0..=self.random.below(3))
+            .map(|_| match self.random.below(4) {
+                0 => format!("({})", self.logic(at, depth - 1)),
+                1 => format!("NOT ({})", self.logic(at, depth - 1)),
+                2 => self.nested(at, 0).unwrap_or_else(|| self.atom(at, false)),
+                _ => self.atom(at, false),
+            })
+            .collect();
+        operands.join(op)
     }
 
     fn nested(&mut self, outer: &Named, depth: usize) -> Option<String> {
@@ -485,7 +553,13 @@ impl World {
         }
         let (left, right) = equal.split_once(" = ")?;
         let (left, right) = if left.starts_with(&outer.alias) { (left, right) } else { (right, left) };
-        Some(format!("{left} IN (SELECT {right} FROM {name} AS {} WHERE 1 = 1{also})", inner.alias))
+        let mut not = "";
+        if self.random.one_in(2) {
+            // To GlueSQL nothing is known to be in rows that have NULL.
+            self.is_beyond_plain = true;
+            not = "NOT ";
+        }
+        Some(format!("{left} {not}IN (SELECT {right} FROM {name} AS {} WHERE 1 = 1{also})", inner.alias))
     }
 
     /// A condition on one column.
@@ -499,22 +573,45 @@ impl World {
         };
         let name = format!("{}.{}", named.alias, column.name);
         match self.random.below(12) {
-            0 => format!("{name} BETWEEN {} AND {}", self.constant(&column), self.constant(&column)),
+            0 => {
+                let not = *self.random.pick(&["", "", "NOT "]);
+                let mut bounds = [self.constant(&column), self.constant(&column)];
+                if !self.is_value && self.random.one_in(4) {
+                    let at = self.random.below(2);
+                    bounds[at] = "NULL".to_owned();
+                }
+                if self.is_value {
+                    bounds = bounds.map(|bound| if bound == "NULL" { "'1'".to_owned() } else { bound });
+                }
+                self.is_beyond_plain |= not == "NOT ";
+                format!("{name} {not}BETWEEN {} AND {}", bounds[0], bounds[1])
+            }
             1 | 2 => {
-                let values: Vec<_> = (0..=self.random.below(4)).map(|_| self.constant(&column)).collect();
-                format!("{name} IN ({})", values.join(", "))
+                let mut values: Vec<_> = (0..=self.random.below(4)).map(|_| self.constant(&column)).collect();
+                if self.random.one_in(4) {
+                    values.push(self.other(named, &column));
+                }
+                let not = *self.random.pick(&["", "", "NOT "]);
+                // To GlueSQL what is not equal to NULL is not in a list with NULL.
+                self.is_beyond_plain = true;
+                format!("{name} {not}IN ({})", values.join(", "))
             }
             3 => format!("{name} IS {}NULL", self.random.pick(&["", "NOT "])),
-            4 if column.data_type == Type::Text && (self.shared || !column.nullable) => {
+            4 if column.data_type == Type::Text => {
                 // To GlueSQL NULL LIKE is an error, which an outer join can make of any column.
                 self.is_beyond_plain = true;
-                format!("{name} LIKE '{}'", self.random.pick(&PATTERNS))
+                let (column, not) = match self.random.below(4) {
+                    0 => (format!("({name} || '')"), ""),
+                    1 => (name, "NOT "),
+                    _ => (name, ""),
+                };
+                format!("{column} {not}LIKE '{}'", self.random.pick(&PATTERNS))
             }
             5 => format!("{} {} {name}", self.constant(&column), self.random.pick(&["=", "<", ">="])),
             6 if !self.shared => format!("NOT ({name} = {})", self.constant(&column)),
-            7 if !self.shared => {
-                self.is_beyond_plain = true;
-                format!("{name} NOT IN ({}, NULL)", self.constant(&column))
+            7 => {
+                let op = *self.random.pick(&["=", "<", "<=", ">", ">=", "<>"]);
+                format!("{name} {op} {}", self.other(named, &column))
             }
             8 if !self.shared => {
                 format!("{name} > {}", self.random.pick(&["1.5", "'b'", "NULL", "3", "300"]))
@@ -525,6 +622,15 @@ impl World {
                 self.constant(&column)
             ),
         }
+    }
+
+    /// A column to compare a column with.
+    fn other(&mut self, named: &Named, column: &Column) -> String {
+        let is_number = column.data_type.is_number();
+        let mut others = self.columns(named.table);
+        others
+            .retain(|other| other.data_type == column.data_type || is_number && other.data_type.is_number());
+        format!("{}.{}", named.alias, self.random.pick(&others).name)
     }
 
     /// A value to compare a column with: at times a parameter, or computed.
@@ -543,6 +649,11 @@ impl World {
         }
         match column.data_type {
             Type::Int if self.random.one_in(8) => format!("(2 + {})", self.random.below(20)),
+            Type::Decimal if self.random.one_in(6) => format!("(1 + {})", self.random.below(4)),
+            Type::Int | Type::Small if self.random.one_in(5) => {
+                // Fractions, and what no integer of the type is.
+                (*self.random.pick(&["2.5", "2.0", "-0.5", "17.25", "(1 + 4.5)", "300", "-300"])).to_owned()
+            }
             _ => {
                 let nullable = column.nullable && !self.random.one_in(2);
                 self.value(&Column { nullable, ..column.clone() })
