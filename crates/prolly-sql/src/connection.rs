@@ -17,6 +17,8 @@ use crate::{
     bind::{self, Parameters},
     fragment::{RowStatement, row_statement},
     history,
+    nesting::with_stack,
+    panics::caught,
     statement::{HINT_MARK, Prepared, prepare},
     storage::{ColumnInfo, Storage},
     txn::{End, Mode},
@@ -43,6 +45,9 @@ pub struct Database {
 ///
 /// A statement outside of a transaction is one of its own: it sees one moment, and stages all that it does or nothing.
 /// What is staged is committed by [`Store::commit`].
+///
+/// A part of a statement between commas may have 4,000 words and signs, literals not counted. Where the executor panics, that
+/// is an error; its message does not go to the process's panic hook.
 pub struct Connection {
     storage: Storage,
     /// Texts that were run, parsed.
@@ -105,9 +110,9 @@ impl Connection {
     /// parameter, and every statement may use all of them.
     ///
     /// # Errors
-    /// [`Error::Syntax`], before anything is run. Otherwise what the first statement that failed reports: it has changed
-    /// nothing, those before it stay, those after it are not run. A transaction stays open then, unless it was its `COMMIT`
-    /// that failed: [`Error::TransactionConflict`] when somebody else has changed what it changes.
+    /// [`Error::Syntax`], before anything is run, also for what is too long. Otherwise what the first statement that failed
+    /// reports: it has changed nothing, those before it stay, those after it are not run. A transaction stays open then, unless
+    /// it was its `COMMIT` that failed: [`Error::TransactionConflict`] when somebody else has changed what it changes.
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Payload>> {
         let params = Parameters::new(params);
         let statements = self.prepared(sql)?;
@@ -115,7 +120,7 @@ impl Connection {
             let ends =
                 matches!(statement.sql, sql::Statement::Commit { .. } | sql::Statement::Rollback { .. });
             let bind = |storage: &Storage| params.translate(&statement.sql, |name| storage.table_of(name));
-            self.run(&bind, statement.composite_key.as_deref(), ends)
+            self.run(&bind, statement.composite_key.as_deref(), statement.levels, ends)
         };
         statements.iter().map(run).collect()
     }
@@ -128,7 +133,8 @@ impl Connection {
     pub fn execute_many(&mut self, sql: &str, rows: &[Vec<Value>]) -> Result<(RowStatement, usize)> {
         let kind = row_statement(sql)?;
         let statements = self.prepared(sql)?;
-        let count = self.in_statement(false, |storage| {
+        let levels = statements.iter().map(|statement| statement.levels).max().unwrap_or(0);
+        let count = self.in_statement(levels, false, |storage| {
             let mut count = 0;
             for (row, statement) in rows.iter().flat_map(|row| statements.iter().map(move |one| (row, one))) {
                 let params = Parameters::new(row);
@@ -155,7 +161,7 @@ impl Connection {
             return Err(Error::Syntax { message: "a name may not contain U+0001".to_owned() });
         }
         let bind = |storage: &Storage| bind::insert(table, columns, rows, |name| storage.table_of(name));
-        self.run(&bind, None, false)?;
+        self.run(&bind, None, 0, false)?;
         Ok(rows.len())
     }
 
@@ -180,7 +186,7 @@ impl Connection {
         if let Some(statements) = self.statements.get(sql) {
             return Ok(Arc::clone(statements));
         }
-        let statements: Arc<[Prepared]> = prepare(sql)?.into();
+        let statements: Arc<[Prepared]> = caught(|| prepare(sql))?.into();
         if sql.len() <= STATEMENT_BYTES_MAX {
             if self.statements.len() == STATEMENTS_MAX {
                 self.statements.clear();
@@ -219,38 +225,46 @@ impl Connection {
     #[doc(hidden)]
     pub fn into_storage(mut self) -> Storage {
         self.storage.index_has_nulls = true;
+        self.storage.grows_stack = false;
         self.storage
     }
 
     /// Reads as a statement does.
     fn read<T>(&mut self, work: impl Fn(&Storage) -> Result<T>) -> Result<T> {
-        self.in_statement(false, |storage| work(storage))
+        self.in_statement(0, false, |storage| work(storage))
     }
 
     /// Runs a statement, which is made each time that it is tried: what it is may depend on the tables.
     ///
-    /// `composite_key`: that of the table it makes. `ends`: whether it ends a transaction.
+    /// `composite_key`: that of the table it makes. `levels`: how deep it nests. `ends`: whether it ends a transaction.
     fn run(
         &mut self,
         statement: &dyn Fn(&Storage) -> Result<Statement>,
         composite_key: Option<&[String]>,
+        levels: usize,
         ends: bool,
     ) -> Result<Payload> {
         if ends && !self.in_transaction() {
             return Err(Error::Refused("no transaction is open".to_owned()));
         }
-        self.in_statement(ends, |storage| run_once(storage, statement, composite_key))
+        self.in_statement(levels, ends, |storage| run_once(storage, statement, composite_key))
     }
 
     /// Does what a statement does, until it has seen one moment from beginning to end: what it reports otherwise, an error
     /// too, may come of two halves that never were together.
     ///
-    /// `ends`: whether it ends a transaction, so that it cannot be done again.
-    fn in_statement<T>(&mut self, ends: bool, work: impl Fn(&mut Storage) -> Result<T>) -> Result<T> {
+    /// `levels`: how deep it nests; functions that it calls may nest deeper. `ends`: whether it ends a transaction, so that it
+    /// cannot be done again.
+    fn in_statement<T>(
+        &mut self,
+        mut levels: usize,
+        ends: bool,
+        work: impl Fn(&mut Storage) -> Result<T>,
+    ) -> Result<T> {
         let mut mode = Mode::Live;
         for _ in 0..ATTEMPTS {
             self.storage.begin_statement(mode)?;
-            match work(&mut self.storage) {
+            match with_stack(levels, || caught(|| work(&mut self.storage))) {
                 Ok(done) => match self.storage.end_statement() {
                     Ok(End::Committed(_)) => return Ok(done),
                     Ok(End::Moved) => {}
@@ -260,6 +274,10 @@ impl Connection {
                 Err(error) => {
                     let saw_one_moment = self.storage.saw_one_moment();
                     self.storage.undo_statement()?;
+                    if let Some(more) = self.storage.levels_wanted.take() {
+                        levels += more;
+                        continue;
+                    }
                     if saw_one_moment {
                         return Err(error);
                     }
@@ -324,7 +342,7 @@ mod tests {
         let (mut one, other) = (database.connect().unwrap(), Cell::new(Some(database.connect().unwrap())));
         one.execute("CREATE TABLE t (id INT); CREATE TABLE u (id INT)", &[]).unwrap();
         let tries = Cell::new(0);
-        let columns = one.in_statement(false, |storage| {
+        let columns = one.in_statement(0, false, |storage| {
             tries.set(tries.get() + 1);
             assert!(storage.describe("t")?.is_some());
             if let Some(mut other) = other.take() {
@@ -337,7 +355,7 @@ mod tests {
         });
         assert_eq!((columns.unwrap(), tries.get()), (None, 2));
         // One that is true of a moment is.
-        let error = one.in_statement(false, |storage| {
+        let error = one.in_statement(0, false, |storage| {
             assert!(storage.describe("t")?.is_some() && storage.describe("u")?.is_none());
             Err::<(), _>(Error::Refused("u is not there".to_owned()))
         });

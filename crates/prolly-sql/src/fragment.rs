@@ -75,6 +75,7 @@ fn check<T>(text: &str, part: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserEr
         part(parser)?;
         parser.expect_token(&Token::EOF)
     })
+    .map(|_| ())
 }
 
 /// What [`row_statement`] found.

@@ -7,14 +7,19 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use gluesql_core::{ast::Statement, data::CustomFunction, parse_sql::parse, translate::translate};
+use gluesql_core::{
+    ast::{Statement, ToSql},
+    data::CustomFunction,
+    parse_sql::parse,
+    translate::translate,
+};
 
-use crate::{Error, Result, bind::calls, schema::checked_sql};
+use crate::{Error, Result, bind::calls, nesting::FUNCTION_MAX, schema::checked_sql, statement::levels};
 
 const VERSION: u8 = 1;
 
 /// How deep functions may call each other: each call takes from the stack what an expression does.
-const DEPTH_MAX: usize = 16;
+pub(crate) const DEPTH_MAX: usize = 16;
 
 /// Encodes a function.
 ///
@@ -60,6 +65,24 @@ pub(crate) fn decode(name: &str, encoded: &[u8]) -> Result<CustomFunction> {
         }
         _ => Err(damaged("it makes no function")),
     }
+}
+
+/// Checks that the expressions of a function are short, so that the stack is known which a call of it takes.
+///
+/// # Errors
+/// [`Error::Refused`] that names the function.
+pub(crate) fn check_length(function: &CustomFunction) -> Result<()> {
+    let name = &function.func_name;
+    let defaults = function.args.iter().filter_map(|argument| argument.default.as_ref());
+    for expr in defaults.chain([&function.body]) {
+        let levels = levels(&expr.to_sql())?;
+        if levels > FUNCTION_MAX {
+            return Err(Error::Refused(format!(
+                "function {name:?} is too long: it has {levels} words and signs without a comma in between, and may have {FUNCTION_MAX}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that a function comes to an end, as one of these, each by its name in capitals: GlueSQL evaluates calls on the stack. A

@@ -15,6 +15,8 @@ mod history;
 pub mod import;
 mod key;
 mod merge;
+mod nesting;
+mod panics;
 mod plan;
 mod row;
 mod schema;

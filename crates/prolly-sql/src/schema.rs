@@ -25,7 +25,7 @@ mod expression;
 use std::collections::HashSet;
 
 use gluesql_core::{
-    ast::{ColumnDef, ColumnUniqueOption, DataType, ForeignKey, ReferentialAction},
+    ast::{ColumnDef, ColumnUniqueOption, DataType, Expr, ForeignKey, ReferentialAction},
     data::SchemaIndexOrd,
 };
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::expression::checked_sql;
 use crate::{
     Error, Result,
+    nesting::STORED_MAX,
     row::{decode_value, encode_value},
+    statement::levels,
     table::{Column, Index, IndexKind, PrimaryKey, Table},
 };
 
@@ -167,7 +169,7 @@ impl Table {
             },
             indexes: indexes
                 .map(|(name, order, expr)| {
-                    let expression = checked_sql(expr, || format!("the expression of index {name:?}"))?;
+                    let expression = stored_sql(expr, || format!("the expression of index {name:?}"))?;
                     Ok(StoredIndex { name: name.clone(), order: order.into(), expression })
                 })
                 .collect::<Result<_>>()?,
@@ -193,12 +195,28 @@ impl Table {
     }
 }
 
+/// The SQL of an expression that is read and evaluated wherever the table is, and so has to be short.
+///
+/// # Errors
+/// As [`checked_sql`]; [`Error::Refused`] that says whose expression is too long.
+fn stored_sql(expr: &Expr, whose: impl Fn() -> String) -> Result<String> {
+    let sql = checked_sql(expr, &whose)?;
+    let levels = levels(&sql)?;
+    if levels > STORED_MAX {
+        return Err(Error::Refused(format!(
+            "{} is too long: it has {levels} words and signs without a comma in between, and may have {STORED_MAX}",
+            whose()
+        )));
+    }
+    Ok(sql)
+}
+
 fn stored_column(column: &Column) -> Result<StoredColumn> {
     let Column { id, def, fill } = column;
     let default = def
         .default
         .as_ref()
-        .map(|default| checked_sql(default, || format!("the default of column {:?}", def.name)));
+        .map(|default| stored_sql(default, || format!("the default of column {:?}", def.name)));
     let mut encoded = Vec::new();
     encode_value(&mut encoded, fill)?;
     Ok(StoredColumn {

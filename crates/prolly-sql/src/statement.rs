@@ -9,7 +9,7 @@ use gluesql_core::sqlparser::{
     tokenizer::{Token, TokenWithLocation, Tokenizer},
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, nesting};
 
 /// The character that separates a table's name from a hint in a plan.
 pub(crate) const HINT_MARK: char = '\u{1}';
@@ -49,6 +49,8 @@ pub(crate) struct Prepared {
     pub(crate) sql: Statement,
     /// For `CREATE TABLE`: the columns of a primary key of several, which the statement itself no longer says.
     pub(crate) composite_key: Option<Vec<String>>,
+    /// How deep it nests at most.
+    pub(crate) levels: usize,
 }
 
 /// Parses statements.
@@ -56,23 +58,40 @@ pub(crate) struct Prepared {
 /// # Errors
 /// [`Error::Syntax`]; [`Error::Statement`] for a key that is declared in a way that means nothing.
 pub(crate) fn prepare(text: &str) -> Result<Vec<Prepared>> {
-    parse(text, |parser| parser.parse_statements())?.into_iter().map(prepare_one).collect()
+    let (statements, levels) = parse(text, |parser| parser.parse_statements())?;
+    statements.into_iter().map(|sql| prepare_one(sql, levels)).collect()
 }
 
-/// Parses a text in one way.
+/// Parses a text in one way; says how deep it nests at most.
 ///
 /// # Errors
 /// [`Error::Syntax`].
 pub(crate) fn parse<T>(
     text: &str,
     how: impl FnOnce(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
-) -> Result<T> {
+) -> Result<(T, usize)> {
     let syntax = |message: String| Error::Syntax { message };
-    let mut tokens =
-        Tokenizer::new(&Words, text).tokenize_with_location().map_err(|error| syntax(error.to_string()))?;
+    let mut tokens = tokens(text)?;
+    let levels = nesting::check(&tokens)?;
     number_placeholders(&mut tokens)?;
-    how(&mut Parser::new(&DIALECT).with_tokens_with_locations(tokens))
-        .map_err(|error| syntax(error.to_string().trim_start_matches("sql parser error: ").to_owned()))
+    let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(tokens);
+    match nesting::with_stack(levels, || how(&mut parser)) {
+        Ok(parsed) => Ok((parsed, levels)),
+        Err(error) => Err(syntax(error.to_string().trim_start_matches("sql parser error: ").to_owned())),
+    }
+}
+
+/// How deep an expression can nest, from its text.
+///
+/// # Errors
+/// [`Error::Syntax`].
+pub(crate) fn levels(text: &str) -> Result<usize> {
+    Ok(nesting::longest_part(&tokens(text)?))
+}
+
+fn tokens(text: &str) -> Result<Vec<TokenWithLocation>> {
+    let tokens = Tokenizer::new(&Words, text).tokenize_with_location();
+    tokens.map_err(|error| Error::Syntax { message: error.to_string() })
 }
 
 /// Makes `$1`, `$2` … of question marks; refuses names that could be taken for a hint.
@@ -97,12 +116,12 @@ fn number_placeholders(tokens: &mut [TokenWithLocation]) -> Result<()> {
     Ok(())
 }
 
-fn prepare_one(mut sql: Statement) -> Result<Prepared> {
+fn prepare_one(mut sql: Statement, levels: usize) -> Result<Prepared> {
     let composite_key = match &mut sql {
         Statement::CreateTable(create) => take_constraints(create)?,
         _ => None,
     };
-    Ok(Prepared { sql, composite_key })
+    Ok(Prepared { sql, composite_key, levels })
 }
 
 /// Turns constraints of a table into options of its columns; returns the columns of a primary key of several.

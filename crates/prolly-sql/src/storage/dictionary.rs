@@ -11,7 +11,11 @@ use gluesql_core::{
 use prolly_version::{TreeKey, TreeKind};
 
 use super::Storage;
-use crate::{Error, Result, function, table::Table};
+use crate::{
+    Error, Result, function,
+    nesting::{FUNCTION_MAX, has_stack, with_stack},
+    table::Table,
+};
 
 impl Metadata for Storage {
     fn scan_table_meta(&self) -> GlueResult<MetaIter> {
@@ -25,8 +29,7 @@ impl Metadata for Storage {
 
 impl CustomFunction for Storage {
     fn fetch_function<'a>(&'a self, func_name: &str) -> GlueResult<Option<&'a Function>> {
-        let functions = self.glue(self.functions())?;
-        Ok(functions.get(&func_name.to_uppercase()))
+        self.glue(self.callable(func_name))
     }
 
     fn fetch_all_functions(&self) -> GlueResult<Vec<&Function>> {
@@ -78,11 +81,26 @@ impl Storage {
         Ok(created)
     }
 
+    /// A function that there is stack enough to call.
+    fn callable(&self, name: &str) -> Result<Option<&Function>> {
+        let Some(function) = self.functions()?.get(&name.to_uppercase()) else { return Ok(None) };
+        if !self.grows_stack || has_stack(FUNCTION_MAX) {
+            return Ok(Some(function));
+        }
+        self.levels_wanted.set(Some(FUNCTION_MAX * function::DEPTH_MAX));
+        Err(Error::Refused(format!("function {name} needs a larger stack")))
+    }
+
     /// The functions by their names in capitals.
     fn functions(&self) -> Result<&BTreeMap<String, Function>> {
         if let Some(functions) = self.functions.get() {
             return Ok(functions);
         }
+        let functions = with_stack(FUNCTION_MAX, || self.read_functions())?;
+        Ok(self.functions.get_or_init(|| functions))
+    }
+
+    fn read_functions(&self) -> Result<BTreeMap<String, Function>> {
         let mut functions = BTreeMap::new();
         if self.txn.metadata(&functions_tree())?.is_some() {
             let mut entries = self.txn.tree(&functions_tree())?.range::<&[u8]>(..)?;
@@ -95,7 +113,7 @@ impl Storage {
                 functions.insert(name, function);
             }
         }
-        Ok(self.functions.get_or_init(|| functions))
+        Ok(functions)
     }
 
     /// Checks a call of a function that a user made.
@@ -108,6 +126,7 @@ impl Storage {
         let is_there = self.txn.metadata(&tree)?.is_some();
         match function {
             Some(new) => {
+                function::check_length(new)?;
                 let mut functions = self.functions()?.clone();
                 functions.insert(name.to_uppercase(), new.clone());
                 function::check_calls(&functions, &name.to_uppercase())?;

@@ -61,6 +61,10 @@ pub struct Storage {
     head: OnceCell<Option<CommitId>>,
     /// The functions that the transaction sees, once it was asked for them.
     functions: OnceCell<BTreeMap<String, CustomFunction>>,
+    /// Whether a statement that asks for a larger stack is done again on one: by a connection it is, by GlueSQL's test-suite not.
+    pub(crate) grows_stack: bool,
+    /// How many levels of the stack were missing to call a function.
+    pub(crate) levels_wanted: Cell<Option<usize>>,
     /// The key of the table that the running statement makes, when it has several columns.
     pub(crate) composite_key: Option<Vec<String>>,
     /// The table that the running statement makes, whose name stands for nothing else meanwhile.

@@ -46,6 +46,8 @@ impl Storage {
             relations: RefCell::default(),
             head: OnceCell::new(),
             functions: OnceCell::new(),
+            grows_stack: true,
+            levels_wanted: Cell::new(None),
             composite_key: None,
             making: None,
             is_dropping: false,

@@ -5,6 +5,7 @@
 mod crashes;
 mod hints;
 mod keys;
+mod limits;
 mod support;
 mod touched;
 mod transactions;
