@@ -13,6 +13,7 @@ use gluesql_core::{
 };
 use prolly_version::{TreeKey, TreeKind};
 
+pub(crate) use self::index::each_column;
 use crate::{Error, Result, key::short_hash, schema::checked_sql};
 
 /// A table.

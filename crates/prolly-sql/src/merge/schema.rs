@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gluesql_core::ast::{ColumnDef, Expr, ForeignKey, Function};
+use gluesql_core::ast::{ColumnDef, Expr, ForeignKey};
 use gluesql_core::data::SchemaIndexOrd;
 
 use crate::{
     row::{encode_value, identical},
-    table::{Column, Index, IndexKind, PrimaryKey, Table},
+    table::{Column, Index, IndexKind, PrimaryKey, Table, each_column},
 };
 
 /// Why two descriptions do not merge.
@@ -87,7 +87,11 @@ pub(super) fn incompatibility(side: &Table, merged: &Table) -> Option<Contradict
 /// The expression of an index of `side`, in the names that its columns have in `merged`.
 pub(super) fn renamed(expr: &Expr, side: &Table, merged: &Table) -> Expr {
     let mut expr = expr.clone();
-    rename(&mut expr, &|name| new_name(name, side, merged));
+    each_column(&mut expr, &mut |name| {
+        if let Some(new) = new_name(name, side, merged) {
+            *name = new;
+        }
+    });
     expr
 }
 
@@ -308,42 +312,13 @@ fn new_name(name: &str, side: &Table, merged: &Table) -> Option<String> {
     merged.columns.iter().flatten().find(|column| column.id == id).map(|column| column.def.name.clone())
 }
 
-fn rename(expr: &mut Expr, new_name: &dyn Fn(&str) -> Option<String>) {
-    match expr {
-        Expr::Identifier(name) => {
-            if let Some(new) = new_name(name) {
-                *name = new;
-            }
-        }
-        Expr::Nested(expr) | Expr::UnaryOp { expr, .. } => rename(expr, new_name),
-        Expr::BinaryOp { left, right, .. } => {
-            rename(left, new_name);
-            rename(right, new_name);
-        }
-        Expr::Function(function) => {
-            if let Function::Cast { expr, .. } = &mut **function {
-                rename(expr, new_name);
-            }
-        }
-        // `CREATE INDEX` takes no other expressions.
-        _ => {}
-    }
-}
-
-/// A column that an expression names and the table does not have.
+/// A column that the expression of an index names and the table does not have.
 fn unknown_column(expr: &Expr, table: &Table) -> Option<String> {
-    let unknown = |expr: &Expr| unknown_column(expr, table);
-    match expr {
-        Expr::Identifier(name) => {
-            let known = table.columns.iter().flatten().any(|column| column.def.name == *name);
-            (!known).then(|| name.clone())
+    let mut unknown = None;
+    each_column(&mut expr.clone(), &mut |name| {
+        if unknown.is_none() && table.columns.iter().flatten().all(|column| column.def.name != *name) {
+            unknown = Some(name.clone());
         }
-        Expr::Nested(expr) | Expr::UnaryOp { expr, .. } => unknown(expr),
-        Expr::BinaryOp { left, right, .. } => unknown(left).or_else(|| unknown(right)),
-        Expr::Function(function) => match &**function {
-            Function::Cast { expr, .. } => unknown(expr),
-            _ => None,
-        },
-        _ => None,
-    }
+    });
+    unknown
 }

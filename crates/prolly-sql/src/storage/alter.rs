@@ -1,7 +1,7 @@
 //! `ALTER TABLE`. Renaming and adding a column rewrite no row; dropping a column rewrites all.
 
 use gluesql_core::{
-    ast::{ColumnDef, ColumnUniqueOption, Expr, Function},
+    ast::{ColumnDef, ColumnUniqueOption},
     data::Value,
     error::Result as GlueResult,
     executor::evaluate_stateless,
@@ -13,7 +13,7 @@ use super::Storage;
 use crate::{
     Error, Result,
     row::{decode_row, encode_row},
-    table::{Column, PrimaryKey, Table},
+    table::{Column, PrimaryKey, Table, each_column},
 };
 
 impl AlterTable for Storage {
@@ -88,7 +88,11 @@ impl Storage {
             &mut column.ok_or_else(|| refused(AlterTableError::RenamingColumnNotFound))?.def.name,
         );
         for index in &mut new.indexes {
-            rename_in(&mut index.expr, old_name, new_name);
+            each_column(&mut index.expr, &mut |name| {
+                if name == old_name {
+                    new_name.clone_into(name);
+                }
+            });
         }
         for foreign in &mut new.foreign_keys {
             if foreign.referenced_table_name == table_name && foreign.referenced_column_name == old_name {
@@ -167,23 +171,4 @@ fn schemaful(table: &mut Table) -> Result<&mut Vec<Column>> {
 
 fn refused(error: impl Into<gluesql_core::error::Error>) -> Error {
     Error::Statement(error.into())
-}
-
-/// Renames a column in the expression of an index.
-fn rename_in(expr: &mut Expr, old: &str, new: &str) {
-    match expr {
-        Expr::Identifier(name) if name == old => new.clone_into(name),
-        Expr::Nested(expr) | Expr::UnaryOp { expr, .. } => rename_in(expr, old, new),
-        Expr::BinaryOp { left, right, .. } => {
-            rename_in(left, old, new);
-            rename_in(right, old, new);
-        }
-        Expr::Function(function) => {
-            if let Function::Cast { expr, .. } = &mut **function {
-                rename_in(expr, old, new);
-            }
-        }
-        // `CREATE INDEX` takes no other expressions.
-        _ => {}
-    }
 }

@@ -6,7 +6,7 @@
 use std::str;
 
 use gluesql_core::{
-    ast::{ColumnUniqueOption, Expr},
+    ast::{ColumnUniqueOption, Expr, Function},
     data::Value,
     executor::{RowContext, evaluate_stateless},
     plan::plan_scalar_expr,
@@ -21,6 +21,25 @@ const SEPARATOR: u8 = 0;
 const NAMED: u8 = b'i';
 const UNIQUE: u8 = b'u';
 const REFERENCING: u8 = b'r';
+
+/// Calls `each` with the columns that the expression of an index names.
+pub(crate) fn each_column(expr: &mut Expr, each: &mut dyn FnMut(&mut String)) {
+    match expr {
+        Expr::Identifier(name) => each(name),
+        Expr::Nested(expr) | Expr::UnaryOp { expr, .. } => each_column(expr, each),
+        Expr::BinaryOp { left, right, .. } => {
+            each_column(left, each);
+            each_column(right, each);
+        }
+        Expr::Function(function) => {
+            if let Function::Cast { expr, .. } = &mut **function {
+                each_column(expr, each);
+            }
+        }
+        // `CREATE INDEX` takes no other expressions.
+        _ => {}
+    }
+}
 
 impl Table {
     /// The tree of an index.

@@ -1,10 +1,11 @@
 //! The end of a transaction: everything is staged, or nothing.
 
+use gluesql_core::ast::ToSql;
 use prolly_core::TreeConfig;
-use prolly_version::{Catalog, Head, Moment, Staging, TreeKey, TreeVersion, branch_short_name};
+use prolly_version::{Catalog, Head, Moment, Staging, TreeKey, TreeKind, TreeVersion, branch_short_name};
 
 use super::{End, Expectation, Origin, Shape, Txn, keys_below};
-use crate::{Error, Result};
+use crate::{Error, Result, table::Table};
 
 impl Txn {
     /// Stages everything, or nothing.
@@ -55,7 +56,7 @@ impl Txn {
             return Err(Error::TransactionConflict { what });
         }
         let began = &began.catalog;
-        let conflict = |tree: &TreeKey| Error::TransactionConflict { what: tree.to_string() };
+        let conflict = |tree: &TreeKey| Error::TransactionConflict { what: tree_text(tree) };
         for (key, changed) in &self.changed {
             let (before, now) = (began.version(key)?, staging.version(key)?);
             if is_same(before.as_ref(), now.as_ref()) {
@@ -119,7 +120,7 @@ impl Expectation {
                     .chain(&now)
                     .find(|tree| before.contains(tree) != now.contains(tree))
                 {
-                    Some(tree) => Err(Error::TransactionConflict { what: tree.to_string() }),
+                    Some(tree) => Err(Error::TransactionConflict { what: tree_text(tree) }),
                     None => Ok(()),
                 };
             }
@@ -136,7 +137,7 @@ impl Expectation {
             (Some(before), Some(now), Self::Metadata(_)) => before.metadata == now.metadata,
             _ => false,
         };
-        if holds { Ok(()) } else { Err(Error::TransactionConflict { what: tree.to_string() }) }
+        if holds { Ok(()) } else { Err(Error::TransactionConflict { what: tree_text(tree) }) }
     }
 }
 
@@ -148,13 +149,24 @@ fn place(head: &Head) -> String {
     }
 }
 
+/// A tree, for a message.
+fn tree_text(tree: &TreeKey) -> String {
+    match Table::indexed_table(tree) {
+        Some(table) if tree.kind() == TreeKind::TABLE_INDEX => format!("an index of table {table:?}"),
+        _ => tree.to_string(),
+    }
+}
+
 fn check_entry(tree: &TreeKey, key: &[u8], before: &TreeVersion, now: &TreeVersion) -> Result<()> {
     if before.tree.get(key)? == now.tree.get(key)? {
         return Ok(());
     }
-    let what = match crate::key::decode(key) {
-        Ok(values) => format!("row {values:?} of the {tree}"),
-        Err(_) => format!("row {} of the {tree}", key.escape_ascii()),
+    let values = crate::key::decode(key)
+        .map(|values| values.iter().map(ToSql::to_sql).collect::<Vec<_>>().join(", "))
+        .unwrap_or_else(|_| key.escape_ascii().to_string());
+    let what = match tree.kind() {
+        TreeKind::TABLE_INDEX => format!("value {values} in {}", tree_text(tree)),
+        _ => format!("row {values} of {}", tree_text(tree)),
     };
     Err(Error::TransactionConflict { what })
 }
